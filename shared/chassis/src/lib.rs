@@ -1,0 +1,151 @@
+//! What every Posthorn process needs, whatever it does: configuration, telemetry, health, shutdown.
+//!
+//! This crate knows nothing about webhooks and depends on no other crate of ours.
+//! A service is a `Config` that is read from the environment, a `build` that connects and binds,
+//! and a [`Service`]; [`run`] is the life of the process around them, in one place and one order.
+//!
+//! | Module | Answers |
+//! | --- | --- |
+//! | [`env`](mod@env) | how is a setting read, and what happens when it is wrong? |
+//! | [`telemetry`], [`metric`] | where do logs, traces and numbers go? |
+//! | [`admin`], [`readiness`] | how does an orchestrator see whether we are alive and ready? |
+//! | [`shutdown`] | how are tasks started, and how do they end? |
+//! | [`error_chain`], [`build_info`] | how is an error printed, and which build is this? |
+//! | [`clock`], [`entropy`] | where do the time and the randomness come from that pure code takes? |
+
+pub mod admin;
+pub mod build_info;
+pub mod clock;
+pub mod entropy;
+pub mod env;
+pub mod error_chain;
+pub mod metric;
+mod process;
+pub mod readiness;
+pub mod shutdown;
+mod signals;
+pub mod telemetry;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+pub use admin::Admin;
+pub use env::{ConfigError, Env, Secret};
+pub use process::{RunError, print_config, run, run_until};
+pub use readiness::Readiness;
+pub use shutdown::Shutdown;
+
+/// Any error that crosses from a service to the process that runs it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where `/livez`, `/readyz` and `/metrics` are served unless `POSTHORN_ADMIN_ADDR` says otherwise.
+///
+/// All interfaces, because the kubelet and Prometheus come from outside the container.
+pub const DEFAULT_ADMIN_ADDR: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 9071);
+
+/// How long work in flight may take to finish after SIGTERM.
+///
+/// Longer than the default timeout of one delivery attempt, shorter than the 30 s that Kubernetes
+/// gives a pod before it kills it.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(20);
+
+/// Something that runs until it is asked to stop.
+pub trait Service: Send + 'static {
+    /// Does the service's work until `shutdown` is requested, then stops taking more and returns.
+    ///
+    /// Tasks that were started through `shutdown` need not be awaited here: the process drains
+    /// them after this method has returned.
+    ///
+    /// # Errors
+    ///
+    /// Whatever makes it pointless to go on; the process then shuts down and exits with code 1.
+    fn run(self, shutdown: Shutdown) -> impl Future<Output = Result<(), BoxError>> + Send;
+}
+
+/// What a service is given when it is built.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Starts tasks and tells when to stop.
+    pub shutdown: Shutdown,
+    /// Where the service says what it still waits for.
+    pub readiness: Readiness,
+    /// The name of this process, different for each start: host, process id and a random part.
+    pub instance: Arc<str>,
+}
+
+impl Context {
+    /// Creates a context with a new shutdown, no gates and a new instance name.
+    pub fn new() -> Self {
+        Self {
+            shutdown: Shutdown::new(),
+            readiness: Readiness::new(),
+            instance: build_info::unique_instance(),
+        }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The settings that every process has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// `POSTHORN_ADMIN_ADDR`: where health and metrics are served; port 0 picks a free one.
+    /// Default [`DEFAULT_ADMIN_ADDR`].
+    pub admin_addr: SocketAddr,
+    /// `POSTHORN_GRACE`: how long work in flight may take to finish after SIGTERM.
+    /// Default [`DEFAULT_GRACE`].
+    pub grace: Duration,
+}
+
+impl ProcessConfig {
+    /// Reads the settings; mistakes are reported by [`Env::finish`].
+    pub fn from_env(env: &mut Env) -> Self {
+        let config = Self {
+            admin_addr: env.socket_addr("POSTHORN_ADMIN_ADDR", DEFAULT_ADMIN_ADDR),
+            grace: env.duration("POSTHORN_GRACE", DEFAULT_GRACE),
+        };
+        env.check(!config.grace.is_zero(), || {
+            "POSTHORN_GRACE: expected more than 0s, or nothing in flight could ever finish".into()
+        });
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_usable_defaults() {
+        let mut env = Env::from_pairs::<_, &str, &str>([]);
+
+        let config = ProcessConfig::from_env(&mut env);
+
+        env.finish().unwrap();
+        assert_eq!(config.admin_addr.to_string(), "0.0.0.0:9071");
+        assert_eq!(config.grace, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_grace_of_zero_is_refused() {
+        let mut env = Env::from_pairs([("POSTHORN_GRACE", "0s")]);
+
+        ProcessConfig::from_env(&mut env);
+
+        assert!(
+            env.finish()
+                .unwrap_err()
+                .to_string()
+                .starts_with("POSTHORN_GRACE: ")
+        );
+    }
+
+    #[test]
+    fn every_context_has_its_own_instance() {
+        assert_ne!(Context::new().instance, Context::new().instance);
+    }
+}

@@ -1,0 +1,184 @@
+//! Starts tasks and ends them: a cancellation token plus a task tracker.
+//!
+//! `Shutdown` is passed in, never a static, so that a test can stop one service among several.
+//! It is the only door to `tokio::spawn`: a task that was started elsewhere would be cut off in the
+//! middle of its work, because no drain knows about it.
+//! A count kept by hand would be lost when a task panics; the tracker's is not.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::metric;
+
+/// Tells every part of a process when to stop, and waits for the tasks it has started.
+///
+/// Clones share one state.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    token: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Shutdown {
+    /// Creates a shutdown that nobody has requested and that has no tasks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Requests the shutdown; doing it again changes nothing.
+    pub fn trigger(&self) {
+        self.token.cancel();
+    }
+
+    /// Whether the shutdown was requested.
+    pub fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Waits until the shutdown is requested; returns at once when it was.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and called again at any time.
+    pub async fn requested(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Starts a task that [`Self::drain`] waits for.
+    ///
+    /// The task is not stopped by [`Self::trigger`]: it looks at [`Self::requested`] itself, or it
+    /// is short. When it panics, the panic is logged under `name`, counted, and handed on through
+    /// the `JoinHandle`; it does not hold the drain open.
+    ///
+    /// # Panics
+    ///
+    /// When there is no tokio runtime around the call.
+    pub fn spawn<F>(&self, name: &'static str, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.tasks.spawn(report_panic(name, task))
+    }
+
+    /// How many tasks have not ended yet.
+    pub fn running(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Waits until every task has ended, at most for `grace`.
+    ///
+    /// Returns how many tasks were left at the deadline; they go on until the runtime is dropped.
+    /// The shutdown is not requested here: whoever drains has done that before, in its own order.
+    ///
+    /// Shown by `a_drain_gives_up_at_the_deadline_and_counts`.
+    pub async fn drain(&self, grace: Duration) -> usize {
+        self.tasks.close();
+        match tokio::time::timeout(grace, self.tasks.wait()).await {
+            Ok(()) => 0,
+            Err(_deadline) => self.tasks.len(),
+        }
+    }
+}
+
+/// Runs `task`; a panic in it is logged and counted before it goes on to the `JoinHandle`.
+async fn report_panic<F: Future>(name: &'static str, task: F) -> F::Output {
+    // Nothing is looked at after the panic, so that no broken invariant can be seen.
+    match AssertUnwindSafe(task).catch_unwind().await {
+        Ok(output) => output,
+        Err(panic) => {
+            tracing::error!(task = name, panic = panic_text(&*panic), "task panicked");
+            metric::Counter::TaskPanics.add(1, &[("task", name)]);
+            std::panic::resume_unwind(panic)
+        }
+    }
+}
+
+/// What the panic said; panics carry a text unless somebody raised one with another payload.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&'static str>().copied();
+    literal
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn whoever_waits_learns_of_the_request() {
+        let shutdown = Shutdown::new();
+        let waiting = shutdown.clone();
+        let task = shutdown.spawn("waiting", async move { waiting.requested().await });
+        assert!(!shutdown.is_requested());
+
+        shutdown.trigger();
+
+        task.await.unwrap();
+        assert!(shutdown.is_requested());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_work_in_flight() {
+        let shutdown = Shutdown::new();
+        shutdown.spawn("slow", tokio::time::sleep(GRACE / 2));
+        let started = tokio::time::Instant::now();
+
+        assert_eq!(shutdown.drain(GRACE).await, 0);
+
+        assert_eq!(started.elapsed(), GRACE / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_gives_up_at_the_deadline_and_counts() {
+        let shutdown = Shutdown::new();
+        shutdown.spawn("stuck", pending::<()>());
+        shutdown.spawn("stuck", pending::<()>());
+        shutdown.spawn("quick", async {});
+        let started = tokio::time::Instant::now();
+
+        assert_eq!(shutdown.drain(GRACE).await, 2);
+
+        assert_eq!(started.elapsed(), GRACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panicking_task_does_not_hold_the_drain_open() {
+        let shutdown = Shutdown::new();
+        let task = shutdown.spawn("broken", async { panic!("as the test wants it") });
+
+        assert_eq!(shutdown.drain(GRACE).await, 0);
+
+        assert!(task.await.unwrap_err().is_panic());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_started_while_draining_is_waited_for() {
+        let shutdown = Shutdown::new();
+        let inner = shutdown.clone();
+        shutdown.spawn("outer", async move {
+            tokio::time::sleep(GRACE / 4).await;
+            inner.spawn("inner", tokio::time::sleep(GRACE / 4));
+        });
+        let started = tokio::time::Instant::now();
+
+        assert_eq!(shutdown.drain(GRACE).await, 0);
+
+        assert_eq!(started.elapsed(), GRACE / 2);
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        assert_eq!(panic_text(&"literal"), "literal");
+        assert_eq!(panic_text(&String::from("formatted")), "formatted");
+        assert_eq!(panic_text(&5_u8), "no text");
+    }
+}

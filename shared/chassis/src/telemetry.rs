@@ -1,0 +1,120 @@
+//! Logs and traces: set up once, at the start of a process.
+//!
+//! - **Logs** go to stdout, one line per event: JSON for machines, plain on a terminal.
+//!   What stands on the spans around an event is part of its line.
+//! - **Traces** go to an OTLP collector when one is configured, and nowhere otherwise.
+//!   Trace ids exist and travel in either case, with the sampling decision they came with: a
+//!   producer's trace goes on at the other end of the fleet although nobody collects in between.
+//! - **Numbers** are in [`metric`](crate::metric) and need no set-up.
+//!
+//! Only spans of our own crates are traced. Those of h2, hyper, tonic and their like are debugging
+//! aids, and the exporter's would be traced by the exporter, without end.
+
+mod exporter;
+mod log_layer;
+mod log_line;
+mod settings;
+mod traces;
+
+use std::time::Duration;
+
+use opentelemetry::{global, trace::TracerProvider};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, FilterFn, filter_fn},
+    layer::{Filter, SubscriberExt},
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+pub use settings::{LogFormat, Settings};
+
+use log_layer::LogLayer;
+use traces::Traces;
+
+/// Where the names of all our crates begin; tracing calls the module path the target.
+const OUR_CRATES: &str = "posthorn";
+
+/// Directives that come before the operator's: what these crates say below `info` is about their
+/// own works. Naming one of them in `POSTHORN_LOG` undoes this.
+const QUIET: &str = "h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info,\
+                     opentelemetry=info,opentelemetry_sdk=info";
+
+/// Keeps telemetry going, and flushes it at the end.
+///
+/// Dropping it without [`Self::shutdown`] may lose the spans of the last seconds.
+#[derive(Debug)]
+#[must_use = "spans are exported only as long as the guard lives"]
+pub struct TelemetryGuard {
+    traces: Traces,
+}
+
+/// Installs the log layer, the tracer and the W3C propagator for the whole process.
+///
+/// Never fails: a collector that cannot be reached, or used at all, is a warning in the log, for
+/// telemetry must not keep deliveries from flowing. When the process has a subscriber already (a
+/// test that starts two services), that one stays, and this call only adds the propagator.
+pub fn init(settings: &Settings, instance: &str) -> TelemetryGuard {
+    global::set_text_map_propagator(TraceContextPropagator::new());
+    let (traces, trouble) = Traces::start(settings, instance);
+    let tracer = traces.provider().tracer(OUR_CRATES);
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(filter_fn(is_our_telemetry));
+    let logs = LogLayer::to_stdout(settings).with_filter(log_filter(settings));
+    let installed = tracing_subscriber::registry()
+        .with(spans)
+        .with(logs)
+        .try_init();
+    if installed.is_ok() {
+        global::set_tracer_provider(traces.provider().clone());
+    }
+    for warning in settings.warnings().iter().chain(&trouble) {
+        tracing::warn!(reason = warning, "telemetry setting not followed");
+    }
+    TelemetryGuard { traces }
+}
+
+impl TelemetryGuard {
+    /// Sends the spans that have ended to the collector; waits at most a few seconds.
+    ///
+    /// Blocks the thread: from async code, call it where blocking is allowed.
+    pub fn flush(&self) {
+        self.traces.flush();
+    }
+
+    /// Sends what is left to the collector, at most for `deadline`, and ends the export.
+    ///
+    /// Blocks the thread: it belongs behind the runtime's end.
+    pub fn shutdown(self, deadline: Duration) {
+        self.traces.shutdown(deadline);
+    }
+}
+
+/// Spans and events that go into traces.
+fn is_our_telemetry(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with(OUR_CRATES) && *metadata.level() <= Level::INFO
+}
+
+/// What the operator wants to see, and all our spans: their fields belong to the lines inside
+/// them, however few lines are wanted.
+fn log_filter<S>(settings: &Settings) -> impl Filter<S> + use<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let wanted = EnvFilter::builder()
+        .parse(format!("{QUIET},{}", settings.log_filter()))
+        .unwrap_or_else(|_refused_by_settings| EnvFilter::new("info"));
+    let our_spans: FilterFn =
+        filter_fn(|metadata| metadata.is_span() && is_our_telemetry(metadata));
+    wanted.or(our_spans)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! An accepted event, as EVENTS carries it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{self, FrameError};
+use crate::{
+    ApplicationId, Channel, EventId, EventType, OrganizationId, ProducerKey, SchemaVersion,
+    Timestamp,
+};
+
+/// An accepted event: what every endpoint of its application may receive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Everything but the body.
+    pub meta: EventMeta,
+    /// The bytes that endpoints receive, never re-serialised after acceptance.
+    pub body: Bytes,
+}
+
+/// What is known of an event beside its body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventMeta {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub version: SchemaVersion,
+    /// Unique within the application; the `svix-id` of each delivery.
+    pub id: EventId,
+    /// The application's owner.
+    pub organization: OrganizationId,
+    /// Whose event it is.
+    pub application: ApplicationId,
+    /// What kind of event it is.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// When ingest accepted it; every deadline counts from here.
+    pub accepted_at: Timestamp,
+    /// Second axis of subscription; an endpoint with channels needs one in common.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
+    /// Free labels, for search.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The producer's own key for the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer_key: Option<ProducerKey>,
+    /// How long history keeps the body, in hours.
+    pub retention_hours: u32,
+    /// The trace that the event's journey belongs to, 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Event {
+    /// The message as published on EVENTS.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        frame::encode(&self.meta, &self.body)
+    }
+
+    /// Reads a message of EVENTS.
+    ///
+    /// # Errors
+    /// [`FrameError`] when it is not one that this build knows.
+    pub fn decode(message: &Bytes) -> Result<Self, FrameError> {
+        let (meta, body) = frame::decode(message)?;
+        Ok(Self { meta, body })
+    }
+
+    /// The deterministic `Nats-Msg-Id`: publishing the same event twice stores it once.
+    #[must_use]
+    pub fn dedup_id(&self) -> String {
+        format!("{}.{}", self.meta.application, self.meta.id)
+    }
+}

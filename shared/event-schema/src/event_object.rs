@@ -1,0 +1,231 @@
+//! The native doors' two shapes: the event that a producer sends, and the event object that
+//! endpoints receive.
+//!
+//! The object has exactly the keys `data`, `id`, `timestamp` and `type`, in that order, without
+//! white space of our own; `data` keeps the producer's bytes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::json_depth::{self, MAX_JSON_DEPTH};
+use crate::{EventId, EventType, IdError, NameError, Timestamp};
+
+/// A producer's event, checked, before it has all of its identity.
+#[derive(Debug, Clone)]
+pub struct NativeEvent {
+    /// The type in the body, or in the subject that it was published on.
+    pub event_type: EventType,
+    /// The producer's own id for the event.
+    pub id: Option<EventId>,
+    /// When it happened, if the producer says so.
+    pub timestamp: Option<Timestamp>,
+    /// The producer's `data`, byte for byte.
+    pub data: Box<RawValue>,
+}
+
+/// Why an input is not a native event.
+#[derive(Debug, thiserror::Error)]
+pub enum NativeEventError {
+    /// Not JSON, or not an object with the right kinds of values.
+    #[error("the body is not a JSON event object: {0}")]
+    Json(serde_json::Error),
+    /// `data` is nested deeper than [`MAX_JSON_DEPTH`].
+    #[error("`data` is nested deeper than {MAX_JSON_DEPTH} levels")]
+    TooDeep,
+    /// There is no `data`.
+    #[error("`data` is missing")]
+    DataMissing,
+    /// There is no `type`, and the door does not tell it either.
+    #[error("`type` is missing")]
+    TypeMissing,
+    /// The `type` breaks a rule.
+    #[error("`type` {0}")]
+    Type(NameError),
+    /// The body says one type, the subject another.
+    #[error("`type` is `{body}` in the body and `{door}` in the subject")]
+    TypeMismatch {
+        /// The type in the body.
+        body: EventType,
+        /// The type that the subject names.
+        door: EventType,
+    },
+    /// The `id` breaks a rule.
+    #[error("`id` {0}")]
+    Id(IdError),
+    /// The `timestamp` is not RFC 3339.
+    #[error("`timestamp` must be an RFC 3339 date and time with an offset")]
+    Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    data: Option<Box<RawValue>>,
+    id: Option<String>,
+    timestamp: Option<String>,
+}
+
+/// Tells a `data` of `null` from none at all.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(deserializer).map(Some)
+}
+
+impl NativeEvent {
+    /// Reads `{ "type", "data", "id"?, "timestamp"? }`.
+    ///
+    /// `door_type` is the type that the door itself names (a subject does); the body may then
+    /// leave its own out, and must not contradict it.
+    ///
+    /// # Errors
+    /// The first rule that the input breaks, in words fit for the producer.
+    pub fn parse(input: &[u8], door_type: Option<EventType>) -> Result<Self, NativeEventError> {
+        let input: Input = serde_json::from_slice(input).map_err(NativeEventError::Json)?;
+        let body_type = input
+            .event_type
+            .map(|text| EventType::parse(&text).map_err(NativeEventError::Type))
+            .transpose()?;
+        let event_type = match (body_type, door_type) {
+            (Some(body), Some(door)) if body != door => {
+                return Err(NativeEventError::TypeMismatch { body, door });
+            }
+            (Some(either), _) | (None, Some(either)) => either,
+            (None, None) => return Err(NativeEventError::TypeMissing),
+        };
+        let data = input.data.ok_or(NativeEventError::DataMissing)?;
+        if json_depth::exceeds_limit(data.get()) {
+            return Err(NativeEventError::TooDeep);
+        }
+        let id = input
+            .id
+            .map(|text| EventId::parse(&text).map_err(NativeEventError::Id));
+        let timestamp = input
+            .timestamp
+            .map(|text| Timestamp::parse_rfc3339(&text).ok_or(NativeEventError::Timestamp));
+        Ok(Self {
+            event_type,
+            id: id.transpose()?,
+            timestamp: timestamp.transpose()?,
+            data,
+        })
+    }
+}
+
+/// The event object that endpoints receive from the native doors.
+#[derive(Debug)]
+pub struct EventObject<'a> {
+    /// The producer's `data`, byte for byte.
+    pub data: &'a RawValue,
+    /// The event's id.
+    pub id: &'a EventId,
+    /// When it happened: the producer's time, else the time of acceptance.
+    pub timestamp: Timestamp,
+    /// What kind of event it is.
+    pub event_type: &'a EventType,
+}
+
+impl EventObject<'_> {
+    /// Writes `{"data":…,"id":"…","timestamp":"2025-04-12T15:55:19.000Z","type":"…"}`.
+    ///
+    /// Ids, times and types contain nothing that JSON would have to escape.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let data = self.data.get();
+        let mut object = BytesMut::with_capacity(data.len() + 128);
+        object.put_slice(b"{\"data\":");
+        object.put_slice(data.as_bytes());
+        object.put_slice(b",\"id\":\"");
+        object.put_slice(self.id.as_str().as_bytes());
+        object.put_slice(b"\",\"timestamp\":\"");
+        object.put_slice(self.timestamp.to_rfc3339_millis().as_bytes());
+        object.put_slice(b"\",\"type\":\"");
+        object.put_slice(self.event_type.as_str().as_bytes());
+        object.put_slice(b"\"}");
+        object.freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(input: &str, door: Option<&str>) -> Result<NativeEvent, String> {
+        let door = door.map(|d| EventType::parse(d).unwrap());
+        NativeEvent::parse(input.as_bytes(), door).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_object_of_the_mission_comes_out_byte_for_byte() {
+        let input = r#"{"type":"file.deleted","id":"event_1","timestamp":"2025-04-12T15:55:19Z",
+            "data":{"b": 1,  "a":[1.0, 1e2, "\u00e9"]}}"#;
+        let event = parse(input, None).unwrap();
+        let object = EventObject {
+            data: &event.data,
+            id: event.id.as_ref().unwrap(),
+            timestamp: event.timestamp.unwrap(),
+            event_type: &event.event_type,
+        };
+        let expected = concat!(
+            r#"{"data":{"b": 1,  "a":[1.0, 1e2, "\u00e9"]},"id":"event_1","#,
+            r#""timestamp":"2025-04-12T15:55:19.000Z","type":"file.deleted"}"#
+        );
+        assert_eq!(object.to_bytes(), expected);
+    }
+
+    #[test]
+    fn a_subject_may_name_the_type_but_not_contradict_the_body() {
+        assert!(parse(r#"{"data":1}"#, Some("a.b")).is_ok());
+        assert!(parse(r#"{"data":null,"type":"a.b"}"#, Some("a.b")).is_ok());
+        let error = parse(r#"{"data":1,"type":"a.c"}"#, Some("a.b")).unwrap_err();
+        assert_eq!(
+            error,
+            "`type` is `a.c` in the body and `a.b` in the subject"
+        );
+    }
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        let cases = [
+            (r#"{"data":1}"#, "`type` is missing"),
+            (r#"{"type":"a"}"#, "`data` is missing"),
+            (
+                r#"{"type":"a..b","data":1}"#,
+                "`type` must not begin or end with a dot",
+            ),
+            (
+                r#"{"type":"a","data":1,"id":"x.y"}"#,
+                "`id` may contain only",
+            ),
+            (
+                r#"{"type":"a","data":1,"timestamp":"now"}"#,
+                "`timestamp` must be",
+            ),
+            (
+                r#"{"type":1,"data":1}"#,
+                "the body is not a JSON event object: invalid type",
+            ),
+            (
+                r#"{"type":"a","data":1"#,
+                "the body is not a JSON event object: EOF",
+            ),
+            ("[]", "the body is not a JSON event object"),
+            ("\u{0}", "the body is not a JSON event object"),
+        ];
+        for (input, start) in cases {
+            let error = parse(input, None).unwrap_err();
+            assert!(error.starts_with(start), "{input}: {error}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_not_fatal() {
+        let deep = format!(
+            r#"{{"type":"a","data":{}{}}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert!(parse(&deep, None).unwrap_err().contains("deeper than 128"));
+    }
+}

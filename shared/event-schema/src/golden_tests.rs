@@ -1,0 +1,80 @@
+//! Old messages must still parse: each file of `tests/fixtures/wire` is a message as some release
+//! wrote it. Files are added, never changed.
+
+use bytes::Bytes;
+
+use crate::{ApplicationSnapshot, DeliveryJob, EndpointSnapshot, Event, Outcome, Rejection};
+
+fn fixture(name: &str) -> Bytes {
+    let path = format!(
+        "{}/../../tests/fixtures/wire/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    Bytes::from(std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+#[test]
+fn an_event_of_version_1_still_parses_and_is_written_the_same() {
+    let file = fixture("event.v1.frame");
+    let event = Event::decode(&file).unwrap();
+    assert_eq!(event.meta.event_type.as_str(), "file.deleted");
+    assert_eq!(event.meta.channels.len(), 1);
+    assert!(event.body.starts_with(b"{\"data\":{\"file\":\"f_1\"}"));
+    assert_eq!(event.encode(), file);
+    assert_eq!(event.dedup_id(), "app_2tWQBqZ3kVnN1xqYH4vH8mFzKcE.event_1");
+}
+
+#[test]
+fn a_job_of_version_1_still_parses_and_is_written_the_same() {
+    let file = fixture("job.v1.frame");
+    let job = DeliveryJob::decode(&file).unwrap();
+    assert_eq!(job.meta.attempt.get(), 2);
+    assert_eq!(job.encode(), file);
+    assert_eq!(
+        job.meta.dedup_id(),
+        "event_1.ep_2tWQBqZ3kVnN1xqYH4vH8mFzKcE#2"
+    );
+}
+
+#[test]
+fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
+    for name in [
+        "fanout.v1.json",
+        "attempt.v1.json",
+        "attempt-waiting.v1.json",
+        "cancelled.v1.json",
+    ] {
+        let file = fixture(name);
+        let outcome = Outcome::decode(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(outcome.encode(), file, "{name}");
+    }
+}
+
+#[test]
+fn a_rejection_of_version_1_still_parses_and_is_written_the_same() {
+    let file = fixture("rejection.v1.frame");
+    let rejection = Rejection::decode(&file).unwrap();
+    assert_eq!(rejection.meta.code, "invalid_event");
+    assert_eq!(rejection.encode(), file);
+}
+
+#[test]
+fn snapshots_of_version_1_still_parse_and_are_written_the_same() {
+    let file = fixture("application.v1.json");
+    let application: ApplicationSnapshot = serde_json::from_slice(&file).unwrap();
+    assert_eq!(serde_json::to_vec(&application).unwrap(), file);
+    let file = fixture("endpoint.v1.json");
+    let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
+    assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file);
+}
+
+#[test]
+fn a_field_from_the_future_is_ignored_and_a_version_from_the_future_refused() {
+    let text = String::from_utf8(fixture("event.v1.frame").to_vec()).unwrap();
+    let with_field = text.replacen("{\"v\":1,", "{\"v\":1,\"colour\":\"red\",", 1);
+    assert!(Event::decode(&Bytes::from(with_field)).is_ok());
+    let with_version = text.replacen("{\"v\":1,", "{\"v\":99,", 1);
+    let error = Event::decode(&Bytes::from(with_version)).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("schema version 99 is unknown"), "{cause}");
+}

@@ -1,0 +1,81 @@
+//! One delivery as JOBS and WAITING carry it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{self, FrameError};
+use crate::{
+    ApplicationId, AttemptNumber, DeliveryId, EndpointId, EventId, EventType, OrganizationId,
+    Partition, SchemaVersion, Timestamp, Trigger,
+};
+
+/// One event for one endpoint, with the attempt to make next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryJob {
+    /// Everything but the body.
+    pub meta: JobMeta,
+    /// The bytes to deliver.
+    pub body: Bytes,
+}
+
+/// What a sender needs to know of a delivery beside its body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobMeta {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub version: SchemaVersion,
+    /// The delivery, the same over all its attempts.
+    pub delivery: DeliveryId,
+    /// The event, and the `svix-id`.
+    pub event: EventId,
+    /// The application's owner.
+    pub organization: OrganizationId,
+    /// Whose event it is.
+    pub application: ApplicationId,
+    /// Who receives it.
+    pub endpoint: EndpointId,
+    /// What kind of event it is.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// When the event was accepted: its place in history.
+    pub accepted_at: Timestamp,
+    /// No attempt starts after this moment.
+    pub deadline: Timestamp,
+    /// The attempt to make.
+    pub attempt: AttemptNumber,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// The attempt must not start before this moment.
+    pub not_before: Timestamp,
+}
+
+impl DeliveryJob {
+    /// The message as published on JOBS or WAITING.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        frame::encode(&self.meta, &self.body)
+    }
+
+    /// Reads a message of JOBS or WAITING.
+    ///
+    /// # Errors
+    /// [`FrameError`] when it is not one that this build knows.
+    pub fn decode(message: &Bytes) -> Result<Self, FrameError> {
+        let (meta, body) = frame::decode(message)?;
+        Ok(Self { meta, body })
+    }
+}
+
+impl JobMeta {
+    /// The endpoint's partition.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        Partition::of(&self.endpoint)
+    }
+
+    /// The deterministic `Nats-Msg-Id`: the same attempt of the same delivery is stored once.
+    #[must_use]
+    pub fn dedup_id(&self) -> String {
+        format!("{}#{}", self.delivery, self.attempt)
+    }
+}

@@ -1,0 +1,191 @@
+//! What OUTCOMES carries to history: who matched an event, how attempts ended, what was cancelled.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ApplicationId, AttemptRecord, DeliveryId, EndpointId, EventId, EventType, OrganizationId,
+    Partition, SchemaVersion, Timestamp,
+};
+
+/// One message of OUTCOMES.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Who matched an event, and who did not and why.
+    Fanout(FanoutVerdict),
+    /// One HTTP request.
+    Attempt(AttemptRecord),
+    /// A delivery that ended without a further request.
+    Cancelled(DeliveryCancelled),
+}
+
+/// Who matched an event: fan-out's whole decision, or one part of it for a large application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FanoutVerdict {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub version: SchemaVersion,
+    /// The event.
+    pub event: EventId,
+    /// The application's owner.
+    pub organization: OrganizationId,
+    /// Whose event it is.
+    pub application: ApplicationId,
+    /// What kind of event it is.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// When the event was accepted: its place in history.
+    pub accepted_at: Timestamp,
+    /// When the decision was made.
+    pub decided_at: Timestamp,
+    /// Which part of the decision this is, from 0; a part has at most
+    /// [`FanoutVerdict::MAX_ENDPOINTS`] endpoints.
+    pub part: u32,
+    /// The decision for each endpoint.
+    pub endpoints: Vec<EndpointVerdict>,
+}
+
+impl FanoutVerdict {
+    /// Endpoints in one message: keeps it below 128 KiB, far from NATS' limit of 1 MiB.
+    pub const MAX_ENDPOINTS: usize = 1_000;
+}
+
+/// Fan-out's decision for one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointVerdict {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Whether it receives the event.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// Whether an endpoint receives an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// A job was enqueued.
+    Matched,
+    /// No job, for this reason.
+    NotMatched {
+        /// Why.
+        reason: Mismatch,
+    },
+}
+
+/// Why an endpoint does not receive an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mismatch {
+    /// The endpoint is disabled.
+    Disabled,
+    /// It has not subscribed to the event's type.
+    EventType,
+    /// It has channels and the event has none of them.
+    Channel,
+}
+
+impl Mismatch {
+    /// The reason as one word, for history.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::EventType => "event_type",
+            Self::Channel => "channel",
+        }
+    }
+}
+
+/// A delivery that ended without a further request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryCancelled {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub version: SchemaVersion,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The event.
+    pub event: EventId,
+    /// The application's owner.
+    pub organization: OrganizationId,
+    /// Whose event it is.
+    pub application: ApplicationId,
+    /// Who would have received it.
+    pub endpoint: EndpointId,
+    /// When the event was accepted: its place in history.
+    pub accepted_at: Timestamp,
+    /// When it was cancelled.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: CancelReason,
+}
+
+/// Why a delivery ended without a further request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The endpoint was deleted.
+    EndpointDeleted,
+    /// The endpoint was disabled.
+    EndpointDisabled,
+    /// The receiver answered 410: it is gone for good.
+    EndpointGone,
+    /// Its deadline passed while it waited.
+    DeadlinePassed,
+}
+
+impl CancelReason {
+    /// The reason as one word, for history.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EndpointDeleted => "endpoint_deleted",
+            Self::EndpointDisabled => "endpoint_disabled",
+            Self::EndpointGone => "endpoint_gone",
+            Self::DeadlinePassed => "deadline_passed",
+        }
+    }
+}
+
+impl Outcome {
+    /// The message as published on OUTCOMES.
+    ///
+    /// # Panics
+    /// Never: outcomes have string keys and whole numbers, which JSON can always carry.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let json = serde_json::to_vec(self).expect("outcomes are always representable in JSON");
+        Bytes::from(json)
+    }
+
+    /// Reads a message of OUTCOMES.
+    ///
+    /// # Errors
+    /// When it is not one that this build knows.
+    pub fn decode(message: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(message)
+    }
+
+    /// The deterministic `Nats-Msg-Id`: recording the same thing twice stores it once.
+    #[must_use]
+    pub fn dedup_id(&self) -> String {
+        match self {
+            Self::Fanout(v) => format!("{}.{}/{}", v.application, v.event, v.part),
+            Self::Attempt(a) => a.id.to_string(),
+            Self::Cancelled(c) => format!("{}/cancelled", c.delivery),
+        }
+    }
+
+    /// Which partition's subject carries it; fan-out verdicts belong to no endpoint and use the
+    /// first.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        match self {
+            Self::Fanout(_) => Partition::FIRST,
+            Self::Attempt(a) => Partition::of(&a.endpoint),
+            Self::Cancelled(c) => Partition::of(&c.endpoint),
+        }
+    }
+}

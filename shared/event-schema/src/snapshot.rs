@@ -1,0 +1,140 @@
+//! The configuration that the hot path reads: one KV entry per application and per endpoint.
+//!
+//! `api` writes entries after its commit; ingest, fanout and sender watch them.
+//! An entry per endpoint, not one per application, keeps every value small however many endpoints
+//! an application has (NATS' limit is 1 MiB a message).
+//! A deleted object stays as an entry with `deleted`, so that a late writer with an older version
+//! cannot bring it back.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ApplicationId, Channel, EndpointId, EventType, OrganizationId, SchemaVersion, Timestamp, Uid,
+};
+
+/// The key of an entry in the KV bucket `config`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SnapshotKey {
+    /// `app.<application>`.
+    Application(ApplicationId),
+    /// `ep.<application>.<endpoint>`.
+    Endpoint(ApplicationId, EndpointId),
+}
+
+impl SnapshotKey {
+    /// Reads a key; `None` for one that this build does not know.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        let mut parts = key.split('.');
+        let known = match (parts.next()?, parts.next()?, parts.next()) {
+            ("app", app, None) => Self::Application(ApplicationId::parse(app).ok()?),
+            ("ep", app, Some(endpoint)) => Self::Endpoint(
+                ApplicationId::parse(app).ok()?,
+                EndpointId::parse(endpoint).ok()?,
+            ),
+            _ => return None,
+        };
+        parts.next().is_none().then_some(known)
+    }
+}
+
+impl fmt::Display for SnapshotKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Application(app) => write!(f, "app.{app}"),
+            Self::Endpoint(app, endpoint) => write!(f, "ep.{app}.{endpoint}"),
+        }
+    }
+}
+
+/// What ingest and fanout need to know of an application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplicationSnapshot {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub schema: SchemaVersion,
+    /// The application.
+    pub id: ApplicationId,
+    /// Its owner.
+    pub organization: OrganizationId,
+    /// The customer's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Uid>,
+    /// Counts changes; a lower one never replaces a higher one.
+    pub version: i64,
+    /// It was deleted.
+    #[serde(default)]
+    pub deleted: bool,
+}
+
+/// What fanout and sender need to know of an endpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointSnapshot {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub schema: SchemaVersion,
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Whose it is.
+    pub application: ApplicationId,
+    /// The application's owner.
+    pub organization: OrganizationId,
+    /// Counts changes; a lower one never replaces a higher one.
+    pub version: i64,
+    /// It was deleted.
+    #[serde(default)]
+    pub deleted: bool,
+    /// Where it receives.
+    pub url: String,
+    /// It receives nothing for now.
+    #[serde(default)]
+    pub disabled: bool,
+    /// The types that it receives; `None` = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_types: Option<Vec<EventType>>,
+    /// The channels that it receives; `None` = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<Channel>>,
+    /// Its signing secrets, the current one first, then those still in their grace period.
+    pub secrets: Vec<SealedSecret>,
+    /// The customer's own headers: a sealed JSON object of strings, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_headers: Option<String>,
+    /// Its own waits between attempts in milliseconds; `None` = the deployment's schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_waits_ms: Option<Vec<u64>>,
+}
+
+/// A signing secret that only `api` and `sender` can open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    /// The sealed text (`whsec_…`), in base64.
+    pub sealed: String,
+    /// When a rotated secret stops signing; `None` for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_and_strangers_are_ignored() {
+        for text in ["app.app_1", "ep.app_1.ep_2"] {
+            assert_eq!(SnapshotKey::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "app",
+            "app.ep_1",
+            "ep.app_1",
+            "ep.app_1.ep_2.x",
+            "type.org_1.a",
+        ] {
+            assert_eq!(SnapshotKey::parse(text), None, "{text}");
+        }
+    }
+}

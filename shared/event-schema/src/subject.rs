@@ -1,0 +1,276 @@
+//! Subjects as types: the only place where their texts are written.
+//!
+//! Producers use `posthorn.events.<app>.<event type…>` and `posthorn.publish.<app>`; everything
+//! else is internal.
+
+use std::fmt;
+
+use crate::{
+    ApplicationId, ApplicationRef, AttemptNumber, Door, EndpointId, EventType, IdError, NameError,
+    Outcome, Partition,
+};
+
+/// What producers publish on, as a filter.
+pub const INBOX_FILTER: &str = "posthorn.events.>";
+/// What producers send requests to, as a filter.
+pub const PUBLISH_FILTER: &str = "posthorn.publish.*";
+/// All of EVENTS.
+pub const EVENTS_FILTER: &str = "events.>";
+/// All of JOBS.
+pub const JOBS_FILTER: &str = "jobs.>";
+/// All of WAITING.
+pub const WAITING_FILTER: &str = "waiting.>";
+/// All of OUTCOMES.
+pub const OUTCOMES_FILTER: &str = "outcomes.>";
+/// All of REJECTED.
+pub const REJECTED_FILTER: &str = "rejected.>";
+/// Longest subject that a producer may use, in bytes.
+pub const MAX_PRODUCER_SUBJECT_LEN: usize = 512;
+
+/// Why a producer's subject names no application and event type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectError {
+    /// It does not have the form that the door demands.
+    #[error("the subject must have the form `{0}`")]
+    Form(&'static str),
+    /// It is longer than [`MAX_PRODUCER_SUBJECT_LEN`].
+    #[error("the subject must have at most {MAX_PRODUCER_SUBJECT_LEN} characters")]
+    Length,
+    /// The application's id or uid breaks a rule.
+    #[error("the application in the subject {0}")]
+    Application(IdError),
+    /// The event type breaks a rule.
+    #[error("the event type in the subject {0}")]
+    EventType(NameError),
+}
+
+/// `posthorn.events.<app>.<event type…>`: where producers publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxSubject {
+    /// Whose event it is.
+    pub application: ApplicationRef,
+    /// What kind of event it is.
+    pub event_type: EventType,
+}
+
+impl InboxSubject {
+    const FORM: &'static str = "posthorn.events.<application>.<event type>";
+
+    /// Reads a producer's subject.
+    ///
+    /// # Errors
+    /// Says which rule it breaks.
+    pub fn parse(subject: &str) -> Result<Self, SubjectError> {
+        if subject.len() > MAX_PRODUCER_SUBJECT_LEN {
+            return Err(SubjectError::Length);
+        }
+        let rest = subject
+            .strip_prefix("posthorn.events.")
+            .ok_or(SubjectError::Form(Self::FORM))?;
+        let (app, event_type) = rest.split_once('.').ok_or(SubjectError::Form(Self::FORM))?;
+        Ok(Self {
+            application: ApplicationRef::parse(app).map_err(SubjectError::Application)?,
+            event_type: EventType::parse(event_type).map_err(SubjectError::EventType)?,
+        })
+    }
+}
+
+impl fmt::Display for InboxSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "posthorn.events.{}.{}",
+            self.application, self.event_type
+        )
+    }
+}
+
+/// `posthorn.publish.<app>`: where producers send requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishSubject {
+    /// Whose event it is.
+    pub application: ApplicationRef,
+}
+
+impl PublishSubject {
+    const FORM: &'static str = "posthorn.publish.<application>";
+
+    /// Reads a producer's subject.
+    ///
+    /// # Errors
+    /// Says which rule it breaks.
+    pub fn parse(subject: &str) -> Result<Self, SubjectError> {
+        if subject.len() > MAX_PRODUCER_SUBJECT_LEN {
+            return Err(SubjectError::Length);
+        }
+        let app = subject
+            .strip_prefix("posthorn.publish.")
+            .ok_or(SubjectError::Form(Self::FORM))?;
+        let application = ApplicationRef::parse(app).map_err(SubjectError::Application)?;
+        Ok(Self { application })
+    }
+}
+
+impl fmt::Display for PublishSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "posthorn.publish.{}", self.application)
+    }
+}
+
+/// `events.<app>`: an accepted event.
+#[must_use]
+pub fn event(application: &ApplicationId) -> String {
+    format!("events.{application}")
+}
+
+/// `jobs.<p>.<endpoint>`: a delivery that may run now.
+#[must_use]
+pub fn job(endpoint: &EndpointId) -> String {
+    format!("jobs.{}.{endpoint}", Partition::of(endpoint))
+}
+
+/// `jobs.<p>.>`: all jobs of a partition.
+#[must_use]
+pub fn jobs_of(partition: Partition) -> String {
+    format!("jobs.{partition}.>")
+}
+
+/// `outcomes.<p>`: a record for history.
+#[must_use]
+pub fn outcome(outcome: &Outcome) -> String {
+    format!("outcomes.{}", outcome.partition())
+}
+
+/// `rejected.<door>`: refused input.
+#[must_use]
+pub fn rejected(door: Door) -> String {
+    format!("rejected.{}", door.as_str())
+}
+
+/// Why deliveries of an endpoint wait: each lane is a FIFO whose delays are all equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// `next`: the endpoint was busy.
+    Next,
+    /// `a<n>`: until attempt n is due.
+    Attempt(AttemptNumber),
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Next => f.write_str("next"),
+            Self::Attempt(number) => write!(f, "a{number}"),
+        }
+    }
+}
+
+impl Lane {
+    fn parse(token: &str) -> Option<Self> {
+        if token == "next" {
+            return Some(Self::Next);
+        }
+        let number: u16 = token.strip_prefix('a')?.parse().ok()?;
+        (number > 0).then_some(Self::Attempt(AttemptNumber::new(number)))
+    }
+}
+
+/// `waiting.<lane>.<p>.<endpoint>`: one FIFO of the waiting room.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WaitingSubject {
+    /// Why it waits.
+    pub lane: Lane,
+    /// Who will receive it.
+    pub endpoint: EndpointId,
+}
+
+impl WaitingSubject {
+    /// Reads a subject of WAITING; `None` for one that this build does not know.
+    #[must_use]
+    pub fn parse(subject: &str) -> Option<Self> {
+        let mut parts = subject.strip_prefix("waiting.")?.split('.');
+        let lane = Lane::parse(parts.next()?)?;
+        let _partition = parts.next()?;
+        let endpoint = EndpointId::parse(parts.next()?).ok()?;
+        parts.next().is_none().then_some(Self { lane, endpoint })
+    }
+
+    /// `waiting.*.<p>.>`: all lanes of a partition.
+    #[must_use]
+    pub fn filter_of(partition: Partition) -> String {
+        format!("waiting.*.{partition}.>")
+    }
+}
+
+impl fmt::Display for WaitingSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "waiting.{}.{}.{}",
+            self.lane,
+            Partition::of(&self.endpoint),
+            self.endpoint
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_producers_subject_names_application_and_type() {
+        let subject = InboxSubject::parse("posthorn.events.acme.file.deleted").unwrap();
+        assert_eq!(subject.application.to_string(), "acme");
+        assert_eq!(subject.event_type.as_str(), "file.deleted");
+        assert_eq!(subject.to_string(), "posthorn.events.acme.file.deleted");
+        assert!(PublishSubject::parse("posthorn.publish.app_1").is_ok());
+    }
+
+    #[test]
+    fn each_bad_subject_is_refused_with_its_rule() {
+        let cases = [
+            ("posthorn.events.acme", "the subject must have the form"),
+            ("other.events.acme.a", "the subject must have the form"),
+            ("posthorn.events..a", "the application in the subject"),
+            ("posthorn.events.acme.a..b", "the event type in the subject"),
+            ("posthorn.events.acme.*", "the event type in the subject"),
+            ("posthorn.events.acme.a b", "the event type in the subject"),
+        ];
+        for (subject, start) in cases {
+            let error = InboxSubject::parse(subject).unwrap_err().to_string();
+            assert!(error.starts_with(start), "{subject}: {error}");
+        }
+        let long = format!("posthorn.events.acme.{}", "a".repeat(600));
+        assert_eq!(InboxSubject::parse(&long), Err(SubjectError::Length));
+    }
+
+    #[test]
+    fn lanes_come_back_from_their_subjects() {
+        let endpoint = EndpointId::parse("ep_1").unwrap();
+        for lane in [Lane::Next, Lane::Attempt(AttemptNumber::new(12))] {
+            let subject = WaitingSubject {
+                lane,
+                endpoint: endpoint.clone(),
+            };
+            assert_eq!(WaitingSubject::parse(&subject.to_string()), Some(subject));
+        }
+        for stranger in [
+            "waiting.a0.60.ep_1",
+            "waiting.x.60.ep_1",
+            "waiting.next.60",
+            "jobs.1.ep_1",
+        ] {
+            assert_eq!(WaitingSubject::parse(stranger), None, "{stranger}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_subject_is_read_or_refused_without_panic(subject in ".{0,80}") {
+            let _ignored = (InboxSubject::parse(&subject), WaitingSubject::parse(&subject));
+        }
+    }
+}
