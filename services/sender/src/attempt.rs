@@ -1,0 +1,367 @@
+//! One attempt of a delivery, from the endpoint's look-up to everything that follows being stored.
+//!
+//! The order on failure: the next attempt goes into WAITING, then the record into OUTCOMES, and
+//! only then may the caller ack the job or delete the waiting delivery. A crash in between repeats
+//! a request, and never loses one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthorn_bus::snapshot::Snapshot;
+use posthorn_bus::{Bus, PublishError, trace_context};
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_chassis::{clock, entropy, error_chain, metric};
+use posthorn_event_schema::subject::{Lane, WaitingSubject};
+use posthorn_event_schema::{
+    AttemptId, AttemptRecord, CancelReason, DeliveryCancelled, DeliveryJob, EndpointSnapshot,
+    Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
+};
+use tracing::{Instrument, Span};
+
+use crate::answer::{Answer, Timed};
+use crate::classify;
+use crate::client::Client;
+use crate::endpoint::{Endpoints, Prepared};
+use crate::request::{self, Style};
+use crate::retry::{self, Decision, Failed, RetrySchedule};
+use crate::store::until_stored;
+
+/// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
+const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
+/// How long an endpoint that looks gone waits for the snapshot to catch up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an attempt needs. Clones share it.
+#[derive(Clone)]
+pub struct Attempts {
+    /// Where outcomes go.
+    pub bus: Bus,
+    /// Who the endpoints are.
+    pub snapshot: Snapshot,
+    /// The endpoints ready to be sent to.
+    pub endpoints: Arc<Endpoints>,
+    /// Sends requests.
+    pub client: Client,
+    /// What all requests have in common.
+    pub style: Arc<Style>,
+    /// The waits of endpoints that have none of their own.
+    pub schedule: Arc<RetrySchedule>,
+    /// Ends the waiting for a cure of our own failures.
+    pub shutdown: Shutdown,
+}
+
+/// How an attempt ended for the caller. Everything that follows from it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// The next attempt was put into a lane, where it is due at this time.
+    pub placed: Option<(Lane, Timestamp)>,
+    /// The receiver asked to be left alone until then.
+    pub hold_until: Option<Timestamp>,
+}
+
+/// Nothing was stored: the delivery must be kept as it is.
+#[derive(Debug)]
+pub struct Kept;
+
+/// What the look-up of an endpoint came to.
+enum Target {
+    Ready(Arc<EndpointSnapshot>, Arc<Prepared>),
+    Cancel(CancelReason),
+}
+
+impl Attempts {
+    /// Makes the delivery's next attempt, or ends the delivery without one.
+    ///
+    /// *Guarantee*: after `Ok`, what follows is stored, and the job may be acked or the waiting
+    /// delivery deleted. Shown by `a_killed_sender_loses_nothing`.
+    ///
+    /// # Errors
+    /// [`Kept`] when a failure of our own was not cured before shutdown; no attempt was spent.
+    pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
+        match self.target(job).await? {
+            Target::Ready(snapshot, prepared) => self.attempt(job, &snapshot, &prepared).await,
+            Target::Cancel(reason) => self.cancel(job, reason).await,
+        }
+    }
+
+    async fn target(&self, job: &DeliveryJob) -> Result<Target, Kept> {
+        let meta = &job.meta;
+        loop {
+            if now() > meta.deadline {
+                return Ok(Target::Cancel(CancelReason::DeadlinePassed));
+            }
+            let Some(snapshot) = self.look_up(job).await? else {
+                self.endpoints.forget(&meta.endpoint);
+                return Ok(Target::Cancel(CancelReason::EndpointDeleted));
+            };
+            if snapshot.disabled {
+                return Ok(Target::Cancel(CancelReason::EndpointDisabled));
+            }
+            match self.endpoints.get(&snapshot, now()) {
+                Ok(prepared) => return Ok(Target::Ready(snapshot, prepared)),
+                Err(error) => {
+                    let reason = error_chain::chain(&error);
+                    tracing::error!(
+                        posthorn.endpoint.id = %meta.endpoint,
+                        reason,
+                        "endpoint cannot be prepared, its deliveries are kept"
+                    );
+                    self.pause().await?;
+                }
+            }
+        }
+    }
+
+    /// The endpoint's entry. One that is missing may have been created a moment ago, so its
+    /// absence counts only in a snapshot that has caught up.
+    async fn look_up(&self, job: &DeliveryJob) -> Result<Option<Arc<EndpointSnapshot>>, Kept> {
+        let find = || {
+            self.snapshot
+                .endpoint(&job.meta.application, &job.meta.endpoint)
+        };
+        if let Some(found) = find() {
+            return Ok(Some(found));
+        }
+        while let Err(error) = self.snapshot.catch_up(PATIENCE).await {
+            tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
+            self.pause().await?;
+        }
+        Ok(find())
+    }
+
+    async fn pause(&self) -> Result<(), Kept> {
+        tokio::select! {
+            () = tokio::time::sleep(OUR_FAILURE_PAUSE) => Ok(()),
+            () = self.shutdown.requested() => Err(Kept),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        job: &DeliveryJob,
+        snapshot: &EndpointSnapshot,
+        prepared: &Prepared,
+    ) -> Result<Ended, Kept> {
+        let started_at = now();
+        let timed = self.post(job, prepared, started_at).await;
+        let ended_at = now();
+        let retry_after = wished(&timed.answer, ended_at);
+        let progress = self.progress(job, prepared, &timed.answer, ended_at, retry_after);
+        let record = record(job, snapshot, started_at, timed, progress);
+        count(&record, ended_at);
+        let placed = match progress {
+            Progress::Waiting { next_attempt_at } => Some(self.place(job, next_attempt_at).await?),
+            Progress::Delivered | Progress::Exhausted => None,
+        };
+        self.store(Outcome::Attempt(record)).await?;
+        let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
+        Ok(Ended { placed, hold_until })
+    }
+
+    async fn post(&self, job: &DeliveryJob, prepared: &Prepared, at: Timestamp) -> Timed {
+        let request = request::build(&self.style, prepared, job, at);
+        let span = tracing::info_span!(
+            "post",
+            otel.name = "POST",
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            http.request.method = "POST",
+            http.request.resend_count = job.meta.attempt.get() - 1,
+            http.response.status_code = tracing::field::Empty,
+            server.address = request.url.host_str().unwrap_or_default(),
+            server.port = request.url.port_or_known_default().unwrap_or_default(),
+            url.scheme = request.url.scheme(),
+            error.type = tracing::field::Empty,
+        );
+        let timed = self.client.post(request).instrument(span.clone()).await;
+        if let Answer::Http { status, .. } = &timed.answer {
+            span.record("http.response.status_code", status);
+        }
+        if let Some(class) = classify::failure(&timed.answer) {
+            span.record("otel.status_code", "ERROR");
+            span.record("error.type", class.as_str());
+        }
+        timed
+    }
+
+    fn progress(
+        &self,
+        job: &DeliveryJob,
+        prepared: &Prepared,
+        answer: &Answer,
+        ended_at: Timestamp,
+        retry_after: Option<Duration>,
+    ) -> Progress {
+        if classify::failure(answer).is_none() {
+            return Progress::Delivered;
+        }
+        let failed = Failed {
+            endpoint: &job.meta.endpoint,
+            attempt: job.meta.attempt,
+            trigger: job.meta.trigger,
+            ended_at,
+            deadline: job.meta.deadline,
+            retry_after,
+        };
+        let schedule = prepared.schedule.as_ref().unwrap_or(&self.schedule);
+        match retry::decide(&failed, schedule) {
+            Decision::RetryAt(next_attempt_at) => Progress::Waiting { next_attempt_at },
+            Decision::Exhausted => Progress::Exhausted,
+        }
+    }
+
+    /// Puts the next attempt into its lane of the waiting room.
+    async fn place(&self, job: &DeliveryJob, due: Timestamp) -> Result<(Lane, Timestamp), Kept> {
+        let mut next = job.clone();
+        next.meta.attempt = job.meta.attempt.next();
+        next.meta.not_before = due;
+        let lane = Lane::Attempt(next.meta.attempt);
+        let subject = WaitingSubject {
+            lane,
+            endpoint: job.meta.endpoint.clone(),
+        };
+        let stored = until_stored(|| self.bus.publish_waiting(&subject, &next)).await;
+        stored.map(|_| (lane, due)).map_err(|error| keep(&error))
+    }
+
+    async fn store(&self, outcome: Outcome) -> Result<(), Kept> {
+        let stored = until_stored(|| self.bus.publish_outcome(&outcome)).await;
+        stored.map(drop).map_err(|error| keep(&error))
+    }
+
+    /// Ends the delivery without a request, with the reason in history.
+    async fn cancel(&self, job: &DeliveryJob, reason: CancelReason) -> Result<Ended, Kept> {
+        let meta = &job.meta;
+        tracing::info!(
+            posthorn.delivery.id = %meta.delivery,
+            reason = reason.as_str(),
+            "delivery cancelled"
+        );
+        metric::Counter::Attempts.add(1, &[("outcome", "cancelled")]);
+        self.store(Outcome::Cancelled(DeliveryCancelled {
+            version: SchemaVersion,
+            delivery: meta.delivery.clone(),
+            event: meta.event.clone(),
+            organization: meta.organization.clone(),
+            application: meta.application.clone(),
+            endpoint: meta.endpoint.clone(),
+            accepted_at: meta.accepted_at,
+            at: now(),
+            reason,
+        }))
+        .await?;
+        Ok(Ended::default())
+    }
+}
+
+fn keep(error: &PublishError) -> Kept {
+    let reason = error_chain::chain(error);
+    tracing::error!(reason, "outcome can never be stored, the delivery is kept");
+    Kept
+}
+
+fn wished(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    match answer {
+        Answer::Http {
+            retry_after: Some(value),
+            ..
+        } if classify::failure(answer).is_some() => retry::parse_retry_after(value, now),
+        Answer::Http { .. } | Answer::Failed { .. } => None,
+    }
+}
+
+fn record(
+    job: &DeliveryJob,
+    snapshot: &EndpointSnapshot,
+    started_at: Timestamp,
+    timed: Timed,
+    progress: Progress,
+) -> AttemptRecord {
+    let meta = &job.meta;
+    let failure = classify::failure(&timed.answer);
+    let response = match timed.answer {
+        Answer::Http { status, body, .. } => Response {
+            status: Some(status),
+            text: body.text,
+            truncated: body.truncated,
+        },
+        Answer::Failed { words, .. } => Response {
+            status: None,
+            text: words,
+            truncated: false,
+        },
+    };
+    AttemptRecord {
+        version: SchemaVersion,
+        id: AttemptId::generate(started_at, entropy::bytes()),
+        delivery: meta.delivery.clone(),
+        event: meta.event.clone(),
+        organization: meta.organization.clone(),
+        application: meta.application.clone(),
+        endpoint: meta.endpoint.clone(),
+        event_type: meta.event_type.clone(),
+        accepted_at: meta.accepted_at,
+        attempt: meta.attempt,
+        trigger: meta.trigger,
+        url: snapshot.url.clone(),
+        started_at,
+        duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
+        response,
+        failure,
+        progress,
+        trace_id: trace_context::trace_id(&Span::current()),
+    }
+}
+
+/// Writes an attempt's outcome onto its span, the metrics and the log.
+fn count(record: &AttemptRecord, ended_at: Timestamp) {
+    let outcome = match record.progress {
+        Progress::Delivered => "delivered",
+        Progress::Waiting { .. } => "retry",
+        Progress::Exhausted => "exhausted",
+    };
+    let failure = record.failure.map_or("none", |class| class.as_str());
+    Span::current().record("posthorn.attempt.outcome", outcome);
+    metric::Counter::Attempts.add(1, &[("outcome", outcome), ("error_type", failure)]);
+    let seconds = Duration::from_millis(record.duration_ms).as_secs_f64();
+    let class = status_class(record.response.status);
+    metric::Histogram::HttpClientRequestDurationSeconds.record(seconds, &[("status_class", class)]);
+    if record.progress == Progress::Delivered {
+        let latency = ended_at.since(record.accepted_at).as_secs_f64();
+        let bucket = match record.attempt.get() {
+            1 => "1",
+            2..=3 => "2-3",
+            _ => "4+",
+        };
+        if record.trigger == Trigger::Scheduled {
+            metric::Histogram::DeliveryLatencySeconds
+                .record(latency, &[("attempt_bucket", bucket)]);
+        }
+        return;
+    }
+    tracing::info!(
+        posthorn.delivery.id = %record.delivery,
+        posthorn.attempt.number = record.attempt.get(),
+        outcome,
+        failure,
+        status = record.response.status.unwrap_or_default(),
+        duration_ms = record.duration_ms,
+        "attempt failed"
+    );
+}
+
+fn status_class(status: Option<u16>) -> &'static str {
+    match status {
+        Some(100..=199) => "1xx",
+        Some(200..=299) => "2xx",
+        Some(300..=399) => "3xx",
+        Some(400..=499) => "4xx",
+        Some(500..=599) => "5xx",
+        Some(_) => "other",
+        None => "none",
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_micros(clock::unix_micros())
+}

@@ -1,0 +1,109 @@
+//! Takes a partition's jobs from JOBS, never more than there are places for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthorn_bus::{BusError, JobPartition, Message};
+use posthorn_event_schema::{DeliveryJob, Partition};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::partition::{Happened, Shared, Taken};
+use crate::unreadable;
+
+/// How long one pull stands. Short, so that pulls lost in a restart of NATS are soon repeated.
+const PULL_EXPIRES: Duration = Duration::from_secs(5);
+/// Pause after a pull that could not be made.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Bytes of one pull; above the largest message that NATS carries by default, so that any fits.
+const PULL_BYTES: usize = 4 * 1024 * 1024;
+
+/// Starts taking jobs until `stop`; the task ends once nothing more will be reported.
+pub(crate) fn start(
+    partition: Partition,
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+    report: &UnboundedSender<Happened>,
+) -> JoinHandle<()> {
+    let intake = Intake {
+        partition,
+        shared: Arc::clone(shared),
+        stop: stop.clone(),
+        report: report.clone(),
+        hands: Arc::new(Semaphore::new(shared.pull_window)),
+    };
+    shared.shutdown.spawn("intake", intake.run())
+}
+
+struct Intake {
+    partition: Partition,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    report: UnboundedSender<Happened>,
+    /// Jobs taken that the partition has not decided on.
+    hands: Arc<Semaphore>,
+}
+
+impl Intake {
+    async fn run(self) {
+        let mut jobs = None;
+        while !self.stop.is_cancelled() {
+            let pulled = tokio::select! {
+                pulled = self.pull(&mut jobs) => pulled,
+                () = self.stop.cancelled() => return,
+            };
+            if let Err(error) = pulled {
+                tracing::debug!(partition = %self.partition, error = %error, "pull failed");
+                jobs = None;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Makes one pull for as many jobs as there are hands free, and reports what comes.
+    async fn pull(&self, jobs: &mut Option<JobPartition>) -> Result<(), BusError> {
+        let jobs = match jobs {
+            Some(jobs) => jobs,
+            None => jobs.insert(self.shared.bus.partition(self.partition).await?),
+        };
+        let mut hands = self.free_hands().await;
+        let mut pulled = jobs.pull(hands.len(), PULL_BYTES, PULL_EXPIRES).await?;
+        while let Some(message) = pulled.next().await {
+            self.take(message, hands.pop()).await;
+        }
+        Ok(())
+    }
+
+    /// Waits for one free hand, and takes all others that are free at that moment.
+    async fn free_hands(&self) -> Vec<OwnedSemaphorePermit> {
+        let mut hands = Vec::new();
+        hands.extend(Arc::clone(&self.hands).acquire_owned().await.ok());
+        while let Ok(hand) = Arc::clone(&self.hands).try_acquire_owned() {
+            hands.push(hand);
+        }
+        hands
+    }
+
+    async fn take(&self, message: Message, hand: Option<OwnedSemaphorePermit>) {
+        match DeliveryJob::decode(message.payload()) {
+            Ok(job) => {
+                let taken = Taken {
+                    message,
+                    job,
+                    hand,
+                    room: None,
+                };
+                // The owner outlives its intake.
+                self.report.send(Happened::Came(Box::new(taken))).ok();
+            }
+            Err(error) => {
+                let (subject, payload) = (message.subject(), message.payload());
+                if unreadable::set_aside(&self.shared.bus, subject, payload, &error).await {
+                    message.ack().await;
+                }
+            }
+        }
+    }
+}

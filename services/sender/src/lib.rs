@@ -1,0 +1,38 @@
+//! sender: delivers. The heart of the fleet.
+//!
+//! Each partition of the endpoints is owned by one sender at a time ([`ownership`]), so that
+//! everything known of an endpoint lives in one task (`partition`) and needs no coordination.
+//! That task takes jobs and decides, through the pure [`lanes`], what starts now, what waits in
+//! memory and what is parked in the waiting room; [`attempt`] makes one HTTP request and stores
+//! what follows from it.
+//!
+//! Pure: [`lanes`], [`retry`], [`classify`], [`request`], [`egress`]'s verdicts.
+//!
+//! *Guarantees*, each with its test in `tests/e2e`:
+//! - A job is acked, and a waiting delivery deleted, only after what follows from its attempt is
+//!   stored: first the next attempt in WAITING, then the record in OUTCOMES.
+//! - A failure of ours (NATS away, an unreadable secret) never counts as an attempt.
+//! - An endpoint has at most its cap of requests in flight; what is more is parked on disk.
+
+pub mod answer;
+pub mod attempt;
+pub mod classify;
+pub mod client;
+pub mod config;
+pub mod egress;
+pub mod endpoint;
+mod intake;
+pub mod lanes;
+pub mod ownership;
+mod parking;
+mod partition;
+pub mod request;
+pub mod resolver;
+pub mod retry;
+mod service;
+mod store;
+mod unreadable;
+mod visit;
+
+pub use config::SenderConfig;
+pub use service::Sender;

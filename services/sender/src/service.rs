@@ -1,0 +1,83 @@
+//! The sender as a process.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use posthorn_bus::Bus;
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_chassis::{BoxError, Context, Service};
+use posthorn_signing::KeyRing;
+use tokio::sync::Semaphore;
+
+use crate::SenderConfig;
+use crate::attempt::Attempts;
+use crate::client::Client;
+use crate::endpoint::Endpoints;
+use crate::lanes::Limits;
+use crate::ownership::Ownership;
+use crate::partition::{Places, Shared};
+use crate::request::Style;
+
+/// The sender, built and not yet running.
+pub struct Sender {
+    ownership: Ownership,
+}
+
+impl Sender {
+    /// Reads the configuration snapshot and prepares to own partitions.
+    ///
+    /// # Errors
+    /// When NATS does not answer, or the keys or TLS roots cannot be used.
+    pub async fn build(
+        config: &SenderConfig,
+        bus: Bus,
+        context: &Context,
+    ) -> Result<Self, BoxError> {
+        let shutdown = context.shutdown.clone();
+        let style = Style {
+            headers: config.header_style,
+            user_agent: HeaderValue::from_str(&config.user_agent)?,
+        };
+        let attempts = Attempts {
+            snapshot: bus.snapshot(&shutdown).await?,
+            bus: bus.clone(),
+            endpoints: Arc::new(Endpoints::new(KeyRing::parse(
+                config.encryption_keys.expose(),
+            )?)),
+            client: Client::new(config.egress.clone(), config.timeout)?,
+            style: Arc::new(style),
+            schedule: Arc::new(config.retry_schedule.clone()),
+            shutdown: shutdown.clone(),
+        };
+        let places = Places {
+            fresh: config.in_flight - config.waiting_in_flight,
+            waiting: config.waiting_in_flight,
+            room: config.queue,
+        };
+        let shared = Arc::new(Shared {
+            bus: bus.clone(),
+            attempts,
+            shutdown,
+            limits: Limits {
+                endpoint_in_flight: config.endpoint_in_flight,
+                endpoint_queue: config.endpoint_queue,
+            },
+            pull_window: config.pull_window,
+            places,
+            fresh: Arc::new(Semaphore::new(places.fresh)),
+            waiting: Arc::new(Semaphore::new(places.waiting)),
+            room: Arc::new(Semaphore::new(places.room)),
+        });
+        let gate = context.readiness.gate("partitions");
+        let me = Arc::clone(&context.instance);
+        let ownership = Ownership::new(&bus, me, shared, gate).await?;
+        Ok(Self { ownership })
+    }
+}
+
+impl Service for Sender {
+    async fn run(self, _shutdown: Shutdown) -> Result<(), BoxError> {
+        self.ownership.run().await;
+        Ok(())
+    }
+}

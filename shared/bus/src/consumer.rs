@@ -1,0 +1,252 @@
+//! Typed reading. A message is acked only after everything that follows from it is stored.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::jetstream::{self, AckKind};
+use bytes::Bytes;
+use futures::StreamExt;
+use posthorn_event_schema::{Partition as PartitionNumber, Timestamp};
+use tokio::time::{Instant, timeout_at};
+
+use crate::topology::Reader;
+use crate::{Bus, BusError};
+
+/// Pause before a broken subscription is made anew.
+const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
+/// The server confirms at this rhythm that a pull is still known to it.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long one standing pull lasts.
+const PULL_EXPIRES: Duration = Duration::from_secs(30);
+
+impl Bus {
+    /// Reads a consumer continuously, at most `prefetch` messages ahead of the reader.
+    ///
+    /// # Errors
+    /// [`BusError::Setup`] when the consumer does not exist or cannot be reached.
+    pub async fn messages(&self, reader: Reader, prefetch: usize) -> Result<Messages, BusError> {
+        let stream = subscribe(self, reader, prefetch).await?;
+        Ok(Messages {
+            bus: self.clone(),
+            reader,
+            prefetch,
+            stream,
+        })
+    }
+
+    /// The jobs of one partition, pulled in numbers that the caller chooses each time.
+    ///
+    /// # Errors
+    /// [`BusError::Setup`] when the consumer does not exist or cannot be reached.
+    pub async fn partition(&self, partition: PartitionNumber) -> Result<Partition, BusError> {
+        consumer(self, Reader::Sender(partition))
+            .await
+            .map(Partition)
+    }
+}
+
+async fn consumer(bus: &Bus, reader: Reader) -> Result<PullConsumer, BusError> {
+    let stream = reader.stream().name();
+    let found = bus
+        .jetstream
+        .get_consumer_from_stream(reader.name(), stream)
+        .await;
+    found.map_err(|error| {
+        BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
+    })
+}
+
+async fn subscribe(bus: &Bus, reader: Reader, prefetch: usize) -> Result<pull::Stream, BusError> {
+    let consumer = consumer(bus, reader).await?;
+    let stream = consumer
+        .stream()
+        .max_messages_per_batch(prefetch)
+        .heartbeat(HEARTBEAT)
+        .expires(PULL_EXPIRES)
+        .messages()
+        .await;
+    stream.map_err(|error| {
+        BusError::setup(format!("subscription to {}", reader.name()))(error.into())
+    })
+}
+
+/// A consumer read continuously; it outlives restarts of NATS.
+pub struct Messages {
+    bus: Bus,
+    reader: Reader,
+    prefetch: usize,
+    stream: pull::Stream,
+}
+
+impl Messages {
+    /// The next message, however long it takes.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no message.
+    pub async fn next(&mut self) -> Message {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(message)) => return Message(message),
+                Some(Err(error)) => {
+                    tracing::debug!(reader = self.reader.name(), error = %error, "pull interrupted");
+                }
+                None => self.resubscribe().await,
+            }
+        }
+    }
+
+    /// Waits for a first message, then collects up to `max` or until `linger` has passed since it.
+    ///
+    /// # Cancel safety
+    /// Not safe after the first message: messages collected so far come again only after the
+    /// consumer's ack wait.
+    pub async fn next_batch(&mut self, max: usize, linger: Duration) -> Vec<Message> {
+        let mut batch = vec![self.next().await];
+        let until = Instant::now() + linger;
+        while batch.len() < max {
+            match timeout_at(until, self.next()).await {
+                Ok(message) => batch.push(message),
+                Err(_elapsed) => break,
+            }
+        }
+        batch
+    }
+
+    async fn resubscribe(&mut self) {
+        loop {
+            tokio::time::sleep(RESUBSCRIBE_PAUSE).await;
+            match subscribe(&self.bus, self.reader, self.prefetch).await {
+                Ok(stream) => {
+                    self.stream = stream;
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(reader = self.reader.name(), error = %error, "cannot subscribe");
+                }
+            }
+        }
+    }
+}
+
+/// The jobs of one partition.
+pub struct Partition(PullConsumer);
+
+impl Partition {
+    /// Asks for at most `max` messages of together about `max_bytes`, and yields them as they come
+    /// until `expires` has passed.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when the request could not be sent.
+    pub async fn pull(
+        &self,
+        max: usize,
+        max_bytes: usize,
+        expires: Duration,
+    ) -> Result<Pulled, BusError> {
+        let pull = self
+            .0
+            .batch()
+            .max_messages(max)
+            .max_bytes(max_bytes)
+            .expires(expires);
+        let batch = pull
+            .messages()
+            .await
+            .map_err(BusError::request("pull jobs"))?;
+        Ok(Pulled(batch))
+    }
+}
+
+/// The answer to one pull.
+pub struct Pulled(pull::Batch);
+
+impl Pulled {
+    /// The next message of this pull; `None` when the pull has ended.
+    pub async fn next(&mut self) -> Option<Message> {
+        loop {
+            match self.0.next().await? {
+                Ok(message) => return Some(Message(message)),
+                Err(error) => tracing::debug!(error = %error, "pull interrupted"),
+            }
+        }
+    }
+}
+
+/// A message that the server waits to see acked.
+pub struct Message(jetstream::Message);
+
+impl Message {
+    /// Its bytes.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.0.payload
+    }
+
+    /// The subject that it came on.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.0.subject.as_str()
+    }
+
+    /// Its headers, if it has any.
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.0.headers.as_ref()
+    }
+
+    /// One header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers()?
+            .get(name)
+            .map(async_nats::HeaderValue::as_str)
+    }
+
+    /// How often it was handed out, from 1.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.0
+            .info()
+            .map_or(1, |info| u64::try_from(info.delivered).unwrap_or(1))
+    }
+
+    /// Its place in the stream; no two messages of a stream ever have the same.
+    #[must_use]
+    pub fn stream_sequence(&self) -> u64 {
+        self.0.info().map_or(0, |info| info.stream_sequence)
+    }
+
+    /// When the stream stored it, by the server's clock.
+    #[must_use]
+    pub fn stored_at(&self) -> Timestamp {
+        self.0.info().map_or(Timestamp::default(), |info| {
+            let micros = info.published.unix_timestamp_nanos().div_euclid(1_000);
+            Timestamp::from_unix_micros(i64::try_from(micros).unwrap_or_default())
+        })
+    }
+
+    /// Tells the server that everything that follows from the message is stored.
+    ///
+    /// A lost ack means the message comes again, which changes nothing.
+    pub async fn ack(&self) {
+        self.settle(AckKind::Ack).await;
+    }
+
+    /// Gives the message back, to come again after `delay`. For seconds of back-pressure only: a
+    /// message given back counts against the consumer until it comes again.
+    pub async fn give_back(&self, delay: Duration) {
+        self.settle(AckKind::Nak(Some(delay))).await;
+    }
+
+    /// Tells the server that the work goes on, so that it does not hand the message out again.
+    pub async fn in_progress(&self) {
+        self.settle(AckKind::Progress).await;
+    }
+
+    async fn settle(&self, kind: AckKind) {
+        if let Err(error) = self.0.ack_with(kind).await {
+            tracing::debug!(subject = self.subject(), error = %error, "message not settled");
+        }
+    }
+}

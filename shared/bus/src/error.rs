@@ -1,0 +1,131 @@
+//! What can go wrong between us and NATS. All of it is *ours*: no endpoint is to blame.
+
+use async_nats::jetstream;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why NATS could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// No connection within the time allowed.
+    #[error("cannot connect to NATS at {url}")]
+    Connect {
+        /// Where.
+        url: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// The server lacks features that Posthorn relies on.
+    #[error("nats-server {found} is too old: Posthorn needs {needed} or newer")]
+    ServerTooOld {
+        /// Its version.
+        found: String,
+        /// The oldest that does.
+        needed: &'static str,
+    },
+    /// A stream, consumer or bucket could not be created or brought up to date.
+    #[error("cannot set up {what}")]
+    Setup {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// A request to JetStream failed.
+    #[error("cannot {doing}")]
+    Request {
+        /// What was asked.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// A stored value is not what this build expects.
+    #[error("the stored {what} cannot be read")]
+    Value {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        #[source]
+        cause: serde_json::Error,
+    },
+}
+
+impl BusError {
+    pub(crate) fn setup(what: impl Into<String>) -> impl FnOnce(Cause) -> Self {
+        let what = what.into();
+        move |cause| Self::Setup { what, cause }
+    }
+
+    pub(crate) fn request<E>(doing: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Cause>,
+    {
+        move |cause| Self::Request {
+            doing,
+            cause: cause.into(),
+        }
+    }
+}
+
+/// Why a message was not stored, as far as we know.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// No ack came in time: NATS is away, or its store is full. The message may still have been
+    /// stored; repeating it is safe.
+    #[error("JetStream did not acknowledge the message in time")]
+    Unavailable(#[source] Cause),
+    /// The message is larger than the server or the stream allows. Repeating it is pointless.
+    #[error("the message is larger than NATS allows")]
+    TooLarge(#[source] Cause),
+    /// The store refused the message: the stream is at its limit.
+    #[error("the stream is full")]
+    Full(#[source] Cause),
+}
+
+/// JetStream API error codes. *Source*: nats-server's `server/errors.json`.
+mod code {
+    /// `JSStreamMessageExceedsMaximumErr`.
+    pub(super) const MESSAGE_EXCEEDS_MAXIMUM: u64 = 10054;
+    /// `JSStreamStoreFailedF`: what `discard: new` answers at the limit.
+    pub(super) const STORE_FAILED: u64 = 10077;
+    /// `JSInsufficientResourcesErr`.
+    pub(super) const INSUFFICIENT_RESOURCES: u64 = 10023;
+}
+
+impl PublishError {
+    pub(crate) fn from_nats(error: jetstream::context::PublishError) -> Self {
+        use jetstream::context::PublishErrorKind;
+        if matches!(error.kind(), PublishErrorKind::MaxPayloadExceeded) {
+            return Self::TooLarge(error.into());
+        }
+        match api_code(&error) {
+            Some(code::MESSAGE_EXCEEDS_MAXIMUM) => Self::TooLarge(error.into()),
+            Some(code::STORE_FAILED | code::INSUFFICIENT_RESOURCES) => Self::Full(error.into()),
+            _ => Self::Unavailable(error.into()),
+        }
+    }
+
+    /// Whether repeating the publish may succeed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Full(_) => true,
+            Self::TooLarge(_) => false,
+        }
+    }
+}
+
+/// The JetStream error code somewhere below an error, found by type.
+fn api_code(error: &(dyn std::error::Error + 'static)) -> Option<u64> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(api) = cause.downcast_ref::<jetstream::Error>() {
+            return Some(api.error_code().0);
+        }
+        next = cause.source();
+    }
+    None
+}

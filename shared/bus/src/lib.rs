@@ -1,0 +1,36 @@
+//! JetStream, and the only door to it: subjects, acks and trace headers are written once, here.
+//!
+//! - [`topology`]: streams, consumers and buckets as data, made to exist by [`Bus::ensure`].
+//! - [`publisher`]: typed publishes that return once the message is stored.
+//! - [`consumer`]: typed reading; an input is acked only after its results are stored.
+//! - [`waiting`]: the waiting room, read by the owner of a partition at its own pace.
+//! - [`config_bucket`], [`snapshot`]: the configuration that the hot path reads.
+//! - [`idempotency`]: which keys were used, for whom and with what result.
+//! - [`members`]: which senders live, and which partitions each of them holds.
+//! - [`trace_context`]: one trace per event, carried in message headers.
+//!
+//! # Guarantee
+//! Every publish carries a deterministic `Nats-Msg-Id` and returns `Ok` only after the server's
+//! publish ack: the message is then in the stream's store (and on disk, where the server runs with
+//! `sync_interval: always`). Dying right after loses nothing; repeating the publish stores nothing
+//! new within the stream's duplicate window.
+
+mod config;
+pub mod config_bucket;
+mod connect;
+pub mod consumer;
+mod error;
+pub mod idempotency;
+pub mod members;
+pub mod publisher;
+pub mod requests;
+pub mod snapshot;
+pub mod topology;
+pub mod trace_context;
+pub mod waiting;
+
+pub use config::BusConfig;
+pub use connect::Bus;
+pub use consumer::{Message, Messages, Partition as JobPartition};
+pub use error::{BusError, PublishError};
+pub use publisher::Stored;

@@ -1,0 +1,279 @@
+//! The configuration in memory, kept current by a watch on the bucket `config`.
+//!
+//! A process is ready once the first reading is complete; from then on changes arrive within
+//! milliseconds. While NATS is away the last known configuration stays in force.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{Entry, Operation, Store};
+use futures::StreamExt;
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_event_schema::{
+    ApplicationId, ApplicationRef, ApplicationSnapshot, EndpointId, EndpointSnapshot,
+    OrganizationId, SnapshotKey, Uid,
+};
+use tokio::sync::watch;
+
+use crate::topology::Bucket;
+use crate::{Bus, BusError};
+
+/// Pause before a broken watch is made anew.
+const REWATCH_PAUSE: Duration = Duration::from_millis(500);
+
+/// The configuration in memory. Clones share it.
+#[derive(Clone)]
+pub struct Snapshot {
+    index: Arc<RwLock<Index>>,
+    store: Store,
+    /// The newest revision that the index contains.
+    seen: watch::Receiver<u64>,
+}
+
+#[derive(Default)]
+struct Index {
+    applications: HashMap<ApplicationId, Arc<ApplicationSnapshot>>,
+    uids: HashMap<(OrganizationId, Uid), ApplicationId>,
+    endpoints: HashMap<ApplicationId, HashMap<EndpointId, Arc<EndpointSnapshot>>>,
+}
+
+impl Bus {
+    /// Reads the whole configuration, then keeps it current until shutdown.
+    ///
+    /// # Errors
+    /// [`BusError`] when the bucket cannot be read.
+    pub async fn snapshot(&self, shutdown: &Shutdown) -> Result<Snapshot, BusError> {
+        let store = self.jetstream.get_key_value(Bucket::Config.name()).await;
+        let store = store.map_err(|error| BusError::setup("bucket config")(error.into()))?;
+        let (seen_writer, seen) = watch::channel(0);
+        let snapshot = Snapshot {
+            index: Arc::default(),
+            store,
+            seen,
+        };
+        let follower = Follower {
+            index: Arc::clone(&snapshot.index),
+            store: snapshot.store.clone(),
+            seen: seen_writer,
+        };
+        let stop = shutdown.clone();
+        shutdown.spawn("configuration watch", async move {
+            tokio::select! {
+                () = follower.follow() => {}
+                // What was read stays in force for the work still in flight.
+                () = stop.requested() => {}
+            }
+        });
+        snapshot.catch_up(self.config.connect_timeout).await?;
+        Ok(snapshot)
+    }
+}
+
+impl Snapshot {
+    /// The application that a caller names, unless it is unknown or deleted. A uid is looked up
+    /// within the organisation; an id must belong to it.
+    #[must_use]
+    pub fn application(
+        &self,
+        organization: &OrganizationId,
+        name: &ApplicationRef,
+    ) -> Option<Arc<ApplicationSnapshot>> {
+        let index = self.read();
+        let id = match name {
+            ApplicationRef::Id(id) => id,
+            ApplicationRef::Uid(uid) => index.uids.get(&(organization.clone(), uid.clone()))?,
+        };
+        let application = index.applications.get(id)?;
+        (application.organization == *organization).then(|| Arc::clone(application))
+    }
+
+    /// An endpoint, unless it is unknown or deleted.
+    #[must_use]
+    pub fn endpoint(
+        &self,
+        application: &ApplicationId,
+        endpoint: &EndpointId,
+    ) -> Option<Arc<EndpointSnapshot>> {
+        self.read()
+            .endpoints
+            .get(application)?
+            .get(endpoint)
+            .cloned()
+    }
+
+    /// Visits each endpoint of an application that is not deleted, in no order.
+    pub fn for_each_endpoint(
+        &self,
+        application: &ApplicationId,
+        mut visit: impl FnMut(&Arc<EndpointSnapshot>),
+    ) {
+        if let Some(endpoints) = self.read().endpoints.get(application) {
+            endpoints.values().for_each(&mut visit);
+        }
+    }
+
+    /// Waits until the index contains everything that the bucket held when this was called.
+    ///
+    /// For a caller who knows that an object was just created elsewhere.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer or the index does not catch up within
+    /// `patience`.
+    pub async fn catch_up(&self, patience: Duration) -> Result<(), BusError> {
+        let asked = tokio::time::timeout(patience, async {
+            let info = self.store.stream.get_info().await;
+            let newest = info
+                .map_err(BusError::request("read the bucket config"))?
+                .state;
+            let newest = if newest.messages == 0 {
+                0
+            } else {
+                newest.last_sequence
+            };
+            let mut seen = self.seen.clone();
+            let caught_up = seen.wait_for(|&seen| seen >= newest).await.map(drop);
+            caught_up.map_err(BusError::request("follow the bucket config"))
+        });
+        asked
+            .await
+            .map_err(BusError::request("follow the bucket config"))?
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task behind a [`Snapshot`].
+struct Follower {
+    index: Arc<RwLock<Index>>,
+    store: Store,
+    seen: watch::Sender<u64>,
+}
+
+impl Follower {
+    /// Watches for ever, making the watch anew when it breaks; entries read twice change nothing.
+    async fn follow(&self) {
+        loop {
+            match self.store.watch_with_history(">").await {
+                Ok(mut entries) => {
+                    while let Some(Ok(entry)) = entries.next().await {
+                        self.apply(&entry);
+                    }
+                }
+                Err(error) => tracing::warn!(error = %error, "cannot watch the configuration"),
+            }
+            tokio::time::sleep(REWATCH_PAUSE).await;
+        }
+    }
+
+    fn apply(&self, entry: &Entry) {
+        if entry.operation == Operation::Put {
+            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = index.apply(&entry.key, &entry.value) {
+                tracing::error!(key = entry.key, error = %error, "configuration entry is unreadable");
+            }
+        }
+        self.seen.send_if_modified(|seen| {
+            let newer = entry.revision > *seen;
+            *seen = entry.revision.max(*seen);
+            newer
+        });
+    }
+}
+
+impl Index {
+    fn apply(&mut self, key: &str, value: &[u8]) -> Result<(), serde_json::Error> {
+        match SnapshotKey::parse(key) {
+            Some(SnapshotKey::Application(_)) => {
+                self.apply_application(serde_json::from_slice(value)?);
+            }
+            Some(SnapshotKey::Endpoint(..)) => self.apply_endpoint(serde_json::from_slice(value)?),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn apply_application(&mut self, new: ApplicationSnapshot) {
+        if let Some(old) = self.applications.get(&new.id) {
+            if old.version > new.version {
+                return;
+            }
+            if let Some(uid) = &old.uid {
+                let held = (old.organization.clone(), uid.clone());
+                if self.uids.get(&held) == Some(&new.id) {
+                    self.uids.remove(&held);
+                }
+            }
+        }
+        if new.deleted {
+            self.applications.remove(&new.id);
+            return;
+        }
+        if let Some(uid) = &new.uid {
+            self.uids
+                .insert((new.organization.clone(), uid.clone()), new.id.clone());
+        }
+        self.applications.insert(new.id.clone(), Arc::new(new));
+    }
+
+    fn apply_endpoint(&mut self, new: EndpointSnapshot) {
+        let endpoints = self.endpoints.entry(new.application.clone()).or_default();
+        if endpoints
+            .get(&new.id)
+            .is_some_and(|old| old.version > new.version)
+        {
+            return;
+        }
+        if new.deleted {
+            endpoints.remove(&new.id);
+        } else {
+            endpoints.insert(new.id.clone(), Arc::new(new));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn application(version: i64, uid: Option<&str>, deleted: bool) -> Vec<u8> {
+        serde_json::to_vec(&ApplicationSnapshot {
+            schema: posthorn_event_schema::SchemaVersion,
+            id: ApplicationId::parse("app_1").unwrap(),
+            organization: OrganizationId::parse("org_1").unwrap(),
+            uid: uid.map(|text| Uid::parse(text).unwrap()),
+            version,
+            deleted,
+        })
+        .unwrap()
+    }
+
+    fn by_uid(index: &Index, uid: &str) -> bool {
+        let organization = OrganizationId::parse("org_1").unwrap();
+        index
+            .uids
+            .contains_key(&(organization, Uid::parse(uid).unwrap()))
+    }
+
+    #[test]
+    fn a_renamed_application_is_found_by_its_new_uid_only() {
+        let mut index = Index::default();
+        index
+            .apply("app.app_1", &application(1, Some("old"), false))
+            .unwrap();
+        index
+            .apply("app.app_1", &application(2, Some("new"), false))
+            .unwrap();
+        assert!(!by_uid(&index, "old") && by_uid(&index, "new"));
+        index
+            .apply("app.app_1", &application(1, Some("old"), false))
+            .unwrap();
+        assert!(by_uid(&index, "new"), "an older version changes nothing");
+        index
+            .apply("app.app_1", &application(3, None, true))
+            .unwrap();
+        assert!(index.applications.is_empty() && index.uids.is_empty());
+    }
+}

@@ -1,0 +1,258 @@
+//! Streams, consumers and buckets as data, and one idempotent act that makes them exist.
+//!
+//! Every process may call [`Bus::ensure`] at its start: it creates what is missing and updates what
+//! differs, and leaves alone what is right.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::kv;
+use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, RetentionPolicy};
+use posthorn_event_schema::{Partition, subject};
+
+use crate::{Bus, BusConfig, BusError};
+
+/// A stream of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// What producers published, untouched; a work queue.
+    Inbox,
+    /// Accepted events; kept until fanout and recorder have both acked.
+    Events,
+    /// Deliveries that may run now; a work queue.
+    Jobs,
+    /// Deliveries that may not run now; deleted one by one when their outcome is stored.
+    Waiting,
+    /// Records for history; a work queue.
+    Outcomes,
+    /// Refused input, kept for [`REJECTED_MAX_AGE`].
+    Rejected,
+}
+
+/// How long refused input is kept.
+pub const REJECTED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Stream {
+    /// All streams.
+    pub const ALL: [Self; 6] = [
+        Self::Inbox,
+        Self::Events,
+        Self::Jobs,
+        Self::Waiting,
+        Self::Outcomes,
+        Self::Rejected,
+    ];
+
+    /// Its name on the server.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inbox => "INBOX",
+            Self::Events => "EVENTS",
+            Self::Jobs => "JOBS",
+            Self::Waiting => "WAITING",
+            Self::Outcomes => "OUTCOMES",
+            Self::Rejected => "REJECTED",
+        }
+    }
+
+    fn config(self, bus: &BusConfig) -> StreamConfig {
+        let (filter, retention) = match self {
+            Self::Inbox => (subject::INBOX_FILTER, RetentionPolicy::WorkQueue),
+            Self::Events => (subject::EVENTS_FILTER, RetentionPolicy::Interest),
+            Self::Jobs => (subject::JOBS_FILTER, RetentionPolicy::WorkQueue),
+            Self::Waiting => (subject::WAITING_FILTER, RetentionPolicy::Limits),
+            Self::Outcomes => (subject::OUTCOMES_FILTER, RetentionPolicy::WorkQueue),
+            Self::Rejected => (subject::REJECTED_FILTER, RetentionPolicy::Limits),
+        };
+        // `discard: new`: a stream at a limit refuses, it never drops what it has. REJECTED alone
+        // lets its oldest go.
+        let (discard, max_age) = match self {
+            Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE),
+            _ => (DiscardPolicy::New, Duration::ZERO),
+        };
+        StreamConfig {
+            name: self.name().to_owned(),
+            subjects: vec![filter.to_owned()],
+            retention,
+            discard,
+            max_age,
+            num_replicas: bus.replicas,
+            duplicate_window: bus.duplicate_window,
+            // The waiting room and rejected input are read by sequence and subject.
+            allow_direct: matches!(self, Self::Waiting | Self::Rejected),
+            ..StreamConfig::default()
+        }
+    }
+}
+
+/// A durable consumer of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// ingest reads INBOX.
+    Ingest,
+    /// fanout reads EVENTS.
+    Fanout,
+    /// recorder reads EVENTS.
+    RecorderEvents,
+    /// recorder reads OUTCOMES.
+    RecorderOutcomes,
+    /// The owner of a partition reads its share of JOBS.
+    Sender(Partition),
+}
+
+/// A message is handed out again when its reader was silent about it for so long: the time after
+/// which the work of a dead process is taken over. A reader whose steps may take longer says
+/// meanwhile that it still works on the message.
+pub const ACK_WAIT: Duration = Duration::from_secs(15);
+/// The recorder holds whole batches while PostgreSQL is slow.
+pub const RECORDER_ACK_WAIT: Duration = Duration::from_secs(30);
+/// Messages handed out and not yet acked, per consumer; the readers' own permits bound them lower.
+const MAX_ACK_PENDING: i64 = 20_000;
+
+impl Reader {
+    /// All readers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::Ingest,
+            Self::Fanout,
+            Self::RecorderEvents,
+            Self::RecorderOutcomes,
+        ]
+        .into_iter()
+        .chain(Partition::all().map(Self::Sender))
+    }
+
+    /// Which stream it reads.
+    #[must_use]
+    pub fn stream(self) -> Stream {
+        match self {
+            Self::Ingest => Stream::Inbox,
+            Self::Fanout | Self::RecorderEvents => Stream::Events,
+            Self::Sender(_) => Stream::Jobs,
+            Self::RecorderOutcomes => Stream::Outcomes,
+        }
+    }
+
+    /// Its name on the server.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Ingest => "ingest".to_owned(),
+            Self::Fanout => "fanout".to_owned(),
+            Self::RecorderEvents | Self::RecorderOutcomes => "recorder".to_owned(),
+            Self::Sender(partition) => format!("sender-{partition}"),
+        }
+    }
+
+    /// How long a message may stay unacked before it is handed out again.
+    #[must_use]
+    pub fn ack_wait(self) -> Duration {
+        match self {
+            Self::Ingest | Self::Fanout | Self::Sender(_) => ACK_WAIT,
+            Self::RecorderEvents | Self::RecorderOutcomes => RECORDER_ACK_WAIT,
+        }
+    }
+
+    fn config(self) -> pull::Config {
+        let filter_subject = match self {
+            Self::Sender(partition) => subject::jobs_of(partition),
+            _ => String::new(),
+        };
+        pull::Config {
+            durable_name: Some(self.name()),
+            filter_subject,
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.ack_wait(),
+            // Hand-outs are not attempts: the attempt number is ours and travels in the job.
+            max_deliver: -1,
+            max_ack_pending: MAX_ACK_PENDING,
+            ..pull::Config::default()
+        }
+    }
+}
+
+/// A key-value bucket of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// Applications and endpoints as the hot path needs them.
+    Config,
+    /// Which idempotency keys were used.
+    Idempotency,
+    /// Which senders live, and what they hold.
+    Senders,
+}
+
+/// A sender whose heartbeat is older than this is dead; bounds the time of a hand-over.
+pub const MEMBER_TTL: Duration = Duration::from_secs(6);
+
+impl Bucket {
+    /// All buckets.
+    pub const ALL: [Self; 3] = [Self::Config, Self::Idempotency, Self::Senders];
+
+    /// Its name on the server.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Idempotency => "idempotency",
+            Self::Senders => "senders",
+        }
+    }
+
+    fn config(self, bus: &BusConfig) -> kv::Config {
+        let max_age = match self {
+            Self::Config => Duration::ZERO,
+            Self::Idempotency => bus.idempotency_window,
+            Self::Senders => MEMBER_TTL,
+        };
+        kv::Config {
+            bucket: self.name().to_owned(),
+            history: 1,
+            max_age,
+            num_replicas: bus.replicas,
+            ..kv::Config::default()
+        }
+    }
+}
+
+impl Bus {
+    /// Makes all streams, consumers and buckets exist as this build describes them.
+    ///
+    /// Doing it twice, or in several processes at once, changes nothing.
+    ///
+    /// # Errors
+    /// [`BusError::Setup`] names what could not be created or updated, for instance because an
+    /// existing stream of the same name has another retention.
+    pub async fn ensure(&self) -> Result<(), BusError> {
+        for stream in Stream::ALL {
+            let config = stream.config(&self.config);
+            let made = self.jetstream.create_or_update_stream(config).await;
+            made.map_err(|error| {
+                BusError::setup(format!("stream {}", stream.name()))(error.into())
+            })?;
+        }
+        for bucket in Bucket::ALL {
+            let config = bucket.config(&self.config);
+            let made = self.jetstream.create_or_update_key_value(config).await;
+            made.map_err(|error| {
+                BusError::setup(format!("bucket {}", bucket.name()))(error.into())
+            })?;
+        }
+        let consumers = Reader::all().map(|reader| self.ensure_reader(reader));
+        futures::future::try_join_all(consumers).await?;
+        Ok(())
+    }
+
+    async fn ensure_reader(&self, reader: Reader) -> Result<(), BusError> {
+        let stream = reader.stream().name();
+        let made = self
+            .jetstream
+            .create_consumer_on_stream(reader.config(), stream)
+            .await;
+        made.map(drop).map_err(|error| {
+            BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! One trace per event: W3C trace context in message headers, in and out.
+//!
+//! Headers are the lower-case `traceparent` and `tracestate`, as nats-server's own tracing reads
+//! them.
+
+use async_nats::HeaderMap;
+use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, global};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Writes the current span's context into headers.
+pub fn inject(headers: &mut HeaderMap) {
+    inject_from(&Span::current(), headers);
+}
+
+/// Writes a span's context into headers.
+pub fn inject_from(span: &Span, headers: &mut HeaderMap) {
+    let context = span.context();
+    global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(&context, &mut NatsHeaders(headers));
+    });
+}
+
+/// Makes the context in message headers, if there is one, the parent of a span not yet entered.
+pub fn adopt(span: &Span, headers: Option<&HeaderMap>) {
+    if let Some(headers) = headers {
+        adopt_context(span, &NatsHeadersRef(headers));
+    }
+}
+
+/// Makes the context in HTTP request headers, if there is one, the parent of a span not yet
+/// entered.
+pub fn adopt_http(span: &Span, headers: &http::HeaderMap) {
+    adopt_context(span, &HttpHeaders(headers));
+}
+
+/// The trace that a span belongs to, as 32 hexadecimal digits; `None` when it belongs to none.
+#[must_use]
+pub fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let span_context = context.span().span_context().clone();
+    span_context
+        .is_valid()
+        .then(|| span_context.trace_id().to_string())
+}
+
+fn adopt_context(span: &Span, extractor: &dyn Extractor) {
+    let context = global::get_text_map_propagator(|propagator| {
+        propagator.extract_with_context(&Context::new(), extractor)
+    });
+    if context.span().span_context().is_valid()
+        && let Err(error) = span.set_parent(context)
+    {
+        tracing::debug!(error = %error, "trace parent not adopted");
+    }
+}
+
+struct NatsHeaders<'a>(&'a mut HeaderMap);
+
+impl Injector for NatsHeaders<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if !value.is_empty() {
+            self.0.insert(key, value);
+        }
+    }
+}
+
+struct NatsHeadersRef<'a>(&'a HeaderMap);
+
+impl Extractor for NatsHeadersRef<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(async_nats::HeaderValue::as_str)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_ref()).collect()
+    }
+}
+
+struct HttpHeaders<'a>(&'a http::HeaderMap);
+
+impl Extractor for HttpHeaders<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
