@@ -57,6 +57,17 @@ impl Bus {
         })
     }
 
+    /// Sends what is still on its way to the server; acks are sent without waiting for an answer.
+    ///
+    /// For the end of a process. Gives up when the server does not take it within the publish
+    /// timeout: what was not sent is done again by whoever gets the message next.
+    pub async fn flush(&self) {
+        let flushed = tokio::time::timeout(self.config.publish_timeout, self.client.flush()).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!("nats connection not flushed, acks may be lost and their work repeated");
+        }
+    }
+
     /// The largest message that the server takes, in bytes.
     #[must_use]
     pub fn max_message_bytes(&self) -> usize {

@@ -30,7 +30,7 @@ pub mod trace_context;
 pub mod waiting;
 
 pub use config::BusConfig;
-pub use connect::Bus;
+pub use connect::{Bus, OLDEST_SERVER};
 pub use consumer::{Message, Messages, Partition as JobPartition};
 pub use error::{BusError, PublishError};
 pub use publisher::Stored;

@@ -1,0 +1,25 @@
+//! The bus against a real nats-server.
+
+mod config;
+mod idempotency;
+mod members;
+mod samples;
+mod streams;
+mod waiting;
+
+use posthorn_bus::{Bus, BusConfig};
+use posthorn_harness::TestNats;
+
+/// A server of the test's own with everything in it.
+async fn start() -> (TestNats, Bus) {
+    let nats = TestNats::start().await;
+    let bus = connect(&nats).await;
+    bus.ensure().await.unwrap();
+    (nats, bus)
+}
+
+async fn connect(nats: &TestNats) -> Bus {
+    Bus::connect(&BusConfig::for_url(&nats.url()), "test")
+        .await
+        .unwrap()
+}

@@ -1,0 +1,136 @@
+//! Streams and consumers: made once, publishes stored once, work handed out again.
+
+use std::time::Duration;
+
+use posthorn_bus::BusError;
+use posthorn_bus::topology::{Reader, Stream};
+use posthorn_event_schema::{DeliveryJob, Event, Partition};
+
+use crate::samples;
+
+#[tokio::test]
+async fn everything_is_made_once_however_many_processes_try() {
+    let (nats, bus) = crate::start().await;
+    let others = futures::future::join_all((0..4).map(|_| async {
+        let other = crate::connect(&nats).await;
+        other.ensure().await
+    }));
+    for outcome in others.await {
+        outcome.unwrap();
+    }
+    bus.ensure().await.unwrap();
+    for reader in Reader::all().take(4) {
+        bus.messages(reader, 1).await.unwrap();
+    }
+    assert_eq!(Stream::ALL.len(), 6);
+}
+
+#[tokio::test]
+async fn an_event_published_twice_is_stored_once_and_read_by_both_readers() {
+    let (_nats, bus) = crate::start().await;
+    let event = samples::event("event_1");
+    let first = bus.publish_event(&event).await.unwrap();
+    let second = bus.publish_event(&event).await.unwrap();
+    assert!(!first.duplicate && second.duplicate);
+    assert_eq!(first.sequence, second.sequence);
+
+    for reader in [Reader::Fanout, Reader::RecorderEvents] {
+        let mut messages = bus.messages(reader, 10).await.unwrap();
+        let batch = messages.next_batch(10, Duration::from_millis(200)).await;
+        assert_eq!(batch.len(), 1, "{reader:?}");
+        assert_eq!(Event::decode(batch[0].payload()).unwrap(), event);
+        assert_eq!(batch[0].stream_sequence(), first.sequence);
+        batch[0].ack().await;
+    }
+}
+
+#[tokio::test]
+async fn jobs_go_to_their_partition_and_come_again_when_given_back() {
+    let (_nats, bus) = crate::start().await;
+    let endpoints = ["a", "b", "c"].map(samples::endpoint);
+    let jobs = endpoints
+        .each_ref()
+        .map(|endpoint| samples::job("event_1", endpoint));
+    bus.publish_jobs(&jobs).await.unwrap();
+    bus.publish_jobs(&jobs).await.unwrap();
+
+    for endpoint in &endpoints {
+        let partition = bus.partition(Partition::of(endpoint)).await.unwrap();
+        let pull = || partition.pull(10, 1024 * 1024, Duration::from_millis(500));
+        let mut found = Vec::new();
+        let mut pulled = pull().await.unwrap();
+        while let Some(message) = pulled.next().await {
+            let job = DeliveryJob::decode(message.payload()).unwrap();
+            if job.meta.endpoint == *endpoint {
+                assert_eq!(message.delivered(), 1);
+                message.give_back(Duration::ZERO).await;
+                found.push(job);
+                break;
+            }
+            message.give_back(Duration::ZERO).await;
+        }
+        assert_eq!(found, [samples::job("event_1", endpoint)]);
+    }
+}
+
+#[tokio::test]
+async fn a_publish_without_an_answer_fails_within_its_deadline_and_may_be_repeated() {
+    let (mut nats, _bus) = crate::start().await;
+    let mut config = posthorn_bus::BusConfig::for_url(&nats.url());
+    config.publish_timeout = Duration::from_millis(300);
+    let bus = posthorn_bus::Bus::connect(&config, "test").await.unwrap();
+    nats.kill();
+
+    let started = std::time::Instant::now();
+    let error = bus
+        .publish_event(&samples::event("event_1"))
+        .await
+        .unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+
+    nats.restart().await;
+    posthorn_harness::eventually(Duration::from_secs(10), "a stored event", async || {
+        let stored = bus.publish_event(&samples::event("event_1")).await;
+        stored.map_err(|error| error.to_string())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_after_a_crash_of_the_server() {
+    let (mut nats, bus) = crate::start().await;
+    let mut messages = bus.messages(Reader::Fanout, 10).await.unwrap();
+    bus.publish_event(&samples::event("event_1")).await.unwrap();
+    messages.next().await.ack().await;
+    bus.flush().await;
+
+    nats.kill();
+    nats.restart().await;
+    posthorn_harness::eventually(Duration::from_secs(10), "a stored event", async || {
+        let stored = bus.publish_event(&samples::event("event_2")).await;
+        stored.map_err(|error| error.to_string())
+    })
+    .await;
+    let next = tokio::time::timeout(Duration::from_secs(20), messages.next());
+    let event = Event::decode(next.await.unwrap().payload()).unwrap();
+    assert_eq!(event.meta.id.as_str(), "event_2");
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_error_within_the_time_to_connect() {
+    let mut config = posthorn_bus::BusConfig::for_url("nats://127.0.0.1:1");
+    config.connect_timeout = Duration::from_millis(300);
+    let error = posthorn_bus::Bus::connect(&config, "test")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BusError::Connect { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "cannot connect to NATS at nats://127.0.0.1:1"
+    );
+}
