@@ -92,6 +92,21 @@ impl Env {
         }
     }
 
+    /// Sets variables that are not set: the defaults of a command such as `posthorn dev`.
+    #[must_use]
+    pub fn with_defaults<K: Into<String>>(
+        mut self,
+        pairs: impl IntoIterator<Item = (K, String)>,
+    ) -> Self {
+        for (key, value) in pairs {
+            let key = key.into();
+            if !self.variables.contains_key(&format!("{key}_FILE")) {
+                self.variables.entry(key).or_insert(value);
+            }
+        }
+        self
+    }
+
     /// Reads a text.
     pub fn string(&mut self, key: &'static str, default: &str) -> String {
         let value = self.read(key).unwrap_or_else(|| default.to_owned());

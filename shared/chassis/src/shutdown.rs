@@ -5,13 +5,22 @@
 //! middle of its work, because no drain knows about it.
 //! A count kept by hand would be lost when a task panics; the tracker's is not.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::metric;
+
+/// How long what is done after the tasks may take altogether; it comes on top of the grace.
+const LAST_ACTS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Tells every part of a process when to stop, and waits for the tasks it has started.
 ///
@@ -20,6 +29,17 @@ use crate::metric;
 pub struct Shutdown {
     token: CancellationToken,
     tasks: TaskTracker,
+    last_acts: LastActs,
+}
+
+/// What is done once all tasks have ended.
+#[derive(Clone, Default)]
+struct LastActs(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl fmt::Debug for LastActs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LastActs").finish_non_exhaustive()
+    }
 }
 
 impl Shutdown {
@@ -64,6 +84,13 @@ impl Shutdown {
         self.tasks.spawn(report_panic(name, task))
     }
 
+    /// Has `act` done once all tasks have ended, or were given up: what flushes connections that
+    /// tasks write to until their end. All such acts together get a second.
+    pub fn at_end(&self, act: impl Future<Output = ()> + Send + 'static) {
+        let mut acts = self.last_acts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        acts.push(act.boxed());
+    }
+
     /// How many tasks have not ended yet.
     pub fn running(&self) -> usize {
         self.tasks.len()
@@ -77,9 +104,20 @@ impl Shutdown {
     /// Shown by `a_drain_gives_up_at_the_deadline_and_counts`.
     pub async fn drain(&self, grace: Duration) -> usize {
         self.tasks.close();
-        match tokio::time::timeout(grace, self.tasks.wait()).await {
-            Ok(()) => 0,
-            Err(_deadline) => self.tasks.len(),
+        let waited = tokio::time::timeout(grace, self.tasks.wait()).await;
+        let left = waited.map_or_else(|_deadline| self.tasks.len(), |()| 0);
+        self.act_last().await;
+        left
+    }
+
+    async fn act_last(&self) {
+        let acts = {
+            let mut acts = self.last_acts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *acts)
+        };
+        let all = futures::future::join_all(acts);
+        if tokio::time::timeout(LAST_ACTS_DEADLINE, all).await.is_err() {
+            tracing::warn!("not everything was flushed");
         }
     }
 }
@@ -173,6 +211,29 @@ mod tests {
         assert_eq!(shutdown.drain(GRACE).await, 0);
 
         assert_eq!(started.elapsed(), GRACE / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_last_comes_after_all_tasks_and_never_hangs() {
+        let shutdown = Shutdown::new();
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let note = |what: &'static str| {
+            let ended = Arc::clone(&ended);
+            move || ended.lock().unwrap().push(what)
+        };
+        let (task, act) = (note("task"), note("act"));
+        shutdown.at_end(async move { act() });
+        shutdown.at_end(pending::<()>());
+        shutdown.spawn("work", async move {
+            tokio::time::sleep(GRACE / 2).await;
+            task();
+        });
+        let started = tokio::time::Instant::now();
+
+        assert_eq!(shutdown.drain(GRACE).await, 0);
+
+        assert_eq!(*ended.lock().unwrap(), ["task", "act"]);
+        assert_eq!(started.elapsed(), GRACE / 2 + LAST_ACTS_DEADLINE);
     }
 
     #[test]

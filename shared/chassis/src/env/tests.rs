@@ -235,3 +235,15 @@ fn effective_settings_show_no_secrets() {
     assert_eq!(shown, expected);
     assert!(!format!("{env:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_default_gives_way_to_the_environment_and_to_a_file() {
+    let mut env = Env::from_pairs([("POSTHORN_A", "own"), ("POSTHORN_B_FILE", "/dev/null")])
+        .with_defaults([("POSTHORN_A", "default".to_owned())])
+        .with_defaults([("POSTHORN_B", "default".to_owned())])
+        .with_defaults([("POSTHORN_C", "default".to_owned())]);
+
+    assert_eq!(env.string("POSTHORN_A", ""), "own");
+    assert_eq!(env.string("POSTHORN_B", "unset"), "unset");
+    assert_eq!(env.string("POSTHORN_C", ""), "default");
+}

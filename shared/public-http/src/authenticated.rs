@@ -1,0 +1,52 @@
+//! The caller of a route, as an extractor: no route can forget to ask for the token.
+
+use axum::extract::{FromRef, FromRequestParts};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use posthorn_chassis::clock;
+use posthorn_event_schema::{OrganizationId, Timestamp};
+
+use crate::{ApiError, Caller, Scope, TokenKey};
+
+/// The caller, whose token is valid.
+#[derive(Debug, Clone)]
+pub struct Authenticated(pub Caller);
+
+impl<S> FromRequestParts<S> for Authenticated
+where
+    S: Send + Sync,
+    TokenKey: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let token = bearer(parts).ok_or_else(ApiError::unauthorized)?;
+        let now = Timestamp::from_unix_micros(clock::unix_micros());
+        match TokenKey::from_ref(state).verify(token, now) {
+            Ok(caller) => Ok(Self(caller)),
+            Err(error) => {
+                tracing::debug!(error = %error, "token refused");
+                Err(ApiError::unauthorized())
+            }
+        }
+    }
+}
+
+impl Authenticated {
+    /// The organisation, if the caller speaks for all of it.
+    ///
+    /// # Errors
+    /// 403 for a token of one application.
+    pub fn organization(&self) -> Result<&OrganizationId, ApiError> {
+        match self.0.scope {
+            Scope::Organization => Ok(&self.0.organization),
+            Scope::Application(_) => Err(ApiError::insufficient_access()),
+        }
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,180 @@
+//! What surrounds every route: both slash forms, JSON for whatever is no route, CORS, a span.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use posthorn_chassis::entropy;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tracing::{Instrument, Span};
+
+use crate::ApiError;
+
+/// The id of a request, in every answer: what a caller quotes to support.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// How long browsers remember that they may call. *Source*: Svix's server.
+const CORS_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// Makes the trace context of a request the parent of its span.
+pub type Adopt = fn(&Span, &http::HeaderMap);
+
+/// Surrounds a router with everything that public routes have in common.
+pub fn wrap(routes: Router, adopt: Adopt) -> Router {
+    let routed = routes
+        .fallback(async || ApiError::not_found("There is no such route."))
+        .method_not_allowed_fallback(async || {
+            let detail = "This route has other methods: see the header `Allow`.";
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(move |request: Request, next: Next| {
+            observe(request, next, adopt)
+        }))
+        .layer(cors());
+    // Routing looks at the path before any layer of the router itself does.
+    Router::new().fallback_service(routed.map_request(without_trailing_slash))
+}
+
+/// Browsers call with a portal's token from any site; there are no cookies that could be misused.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::any())
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID])
+        .max_age(CORS_MAX_AGE)
+}
+
+/// Both slash forms are one route; a redirect would lose the body of a POST.
+fn without_trailing_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() {
+        return request;
+    }
+    let target = match request.uri().query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    if let Ok(uri) = target.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    tracing::error!(panic = text, "request panicked");
+    posthorn_chassis::metric::Counter::TaskPanics.add(1, &[("task", "request")]);
+    ApiError::server_error().into_response()
+}
+
+async fn observe(request: Request, next: Next, adopt: Adopt) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let id = request_id();
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format!("{} {route}", request.method()),
+        otel.kind = "server",
+        otel.status_code = tracing::field::Empty,
+        http.request.method = %request.method(),
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+        request.id = id,
+        posthorn.event.id = tracing::field::Empty,
+    );
+    adopt(&span, request.headers());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn request_id() -> String {
+    let random = u128::from_be_bytes(entropy::bytes::<16>());
+    format!("req_{random:032x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::{get, post};
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn call(method: &str, path: &str) -> (StatusCode, http::HeaderMap, String) {
+        let routes = Router::new()
+            .route("/a", get(async || "get").post(async |body: String| body))
+            .route("/a/{id}", post(async |uri: Uri| uri.to_string()))
+            .route(
+                "/panic",
+                get(async || -> String { panic!("as the test wants it") }),
+            );
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::from("body"));
+        let response = wrap(routes, |_, _| ())
+            .oneshot(request.unwrap())
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let text = body.collect().await.unwrap().to_bytes();
+        (
+            parts.status,
+            parts.headers,
+            String::from_utf8(text.to_vec()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn both_slash_forms_reach_the_route_with_body_and_query() {
+        for path in ["/a", "/a/", "/a//"] {
+            assert_eq!(call("POST", path).await.2, "body", "{path}");
+        }
+        assert_eq!(call("POST", "/a/1/?x=1%2F").await.2, "/a/1?x=1%2F");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_route_gets_json_and_every_answer_an_id() {
+        let (status, headers, body) = call("GET", "/b").await;
+        assert_eq!(status, 404);
+        assert_eq!(
+            body,
+            r#"{"code":"not_found","detail":"There is no such route."}"#
+        );
+        assert!(headers["request-id"].to_str().unwrap().starts_with("req_"));
+        let (status, headers, body) = call("DELETE", "/a/").await;
+        assert_eq!(status, 405);
+        assert!(body.contains("method_not_allowed"), "{body}");
+        assert!(headers["allow"].to_str().unwrap().contains("POST"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let (status, _, body) = call("GET", "/panic").await;
+        assert_eq!(status, 500);
+        assert_eq!(
+            body,
+            r#"{"code":"server_error","detail":"Internal Server Error"}"#
+        );
+    }
+}

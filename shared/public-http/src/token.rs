@@ -1,0 +1,285 @@
+//! Tokens: HS256 JWTs in Svix's form, so that a token made for a Svix server works here.
+//!
+//! `sub=org_…` speaks for an organisation; `org=org_…` with `sub=app_…` for one application, as its
+//! customer's portal uses it. *Source*: Svix's open-source server.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use posthorn_chassis::Env;
+use posthorn_event_schema::{ApplicationId, OrganizationId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+const SECRET_KEY: &str = "POSTHORN_JWT_SECRET";
+/// A shorter secret can be guessed: HS256 wants as many bytes as its digest has.
+/// *Source*: RFC 7518, section 3.2.
+const MIN_SECRET_LEN: usize = 32;
+/// Clocks of two machines may differ by so much, in seconds.
+const LEEWAY_SECONDS: u64 = 60;
+/// Who we say has made a token; nobody checks it. *Source*: Svix's server.
+const ISSUER: &str = "svix-server";
+/// How long an organisation's token is valid: ten years.
+const ORGANIZATION_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// How long an application's token is valid: four weeks.
+const APPLICATION_TTL: Duration = Duration::from_secs(28 * 24 * 3600);
+
+/// What a token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exp: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+}
+
+/// Who calls, as a verified token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose objects the caller may see.
+    pub organization: OrganizationId,
+    /// Which of them.
+    pub scope: Scope,
+}
+
+/// What a caller may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything in the organisation.
+    Organization,
+    /// What concerns this application.
+    Application(ApplicationId),
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// It is not signed by us, not valid yet or not any more, or no token at all.
+    #[error("the token is not valid")]
+    Invalid(#[source] jsonwebtoken::errors::Error),
+    /// It is signed by us and names nobody.
+    #[error("the token names no organisation")]
+    Subject,
+    /// It is valid only at another time.
+    #[error("the token is not valid at this time")]
+    Time,
+}
+
+/// Makes and checks tokens. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct TokenKey {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+impl std::fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenKey").finish_non_exhaustive()
+    }
+}
+
+impl TokenKey {
+    /// Uses a secret, byte for byte.
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Time is checked here, against the clock passed in; `exp` is optional, as for Svix.
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        Self {
+            encoding: EncodingKey::from_secret(secret.as_bytes()),
+            decoding: DecodingKey::from_secret(secret.as_bytes()),
+            validation,
+        }
+    }
+
+    /// Reads `POSTHORN_JWT_SECRET`, required, at least 32 bytes.
+    #[must_use]
+    pub fn from_env(env: &mut Env) -> Self {
+        let secret = env.required_secret(SECRET_KEY, "at least 32 bytes that nobody can guess");
+        let length = secret.expose().len();
+        env.check(length == 0 || length >= MIN_SECRET_LEN, || {
+            format!("{SECRET_KEY}: expected at least {MIN_SECRET_LEN} bytes")
+        });
+        Self::new(secret.expose())
+    }
+
+    /// A token for everything in an organisation.
+    #[must_use]
+    pub fn issue_organization(&self, organization: &OrganizationId, now: Timestamp) -> String {
+        self.issue(organization.as_str(), None, ORGANIZATION_TTL, now)
+    }
+
+    /// A token for one application.
+    #[must_use]
+    pub fn issue_application(
+        &self,
+        organization: &OrganizationId,
+        application: &ApplicationId,
+        now: Timestamp,
+    ) -> String {
+        self.issue(
+            application.as_str(),
+            Some(organization.as_str()),
+            APPLICATION_TTL,
+            now,
+        )
+    }
+
+    fn issue(&self, sub: &str, org: Option<&str>, ttl: Duration, now: Timestamp) -> String {
+        let claims = Claims {
+            sub: sub.to_owned(),
+            org: org.map(str::to_owned),
+            exp: Some(seconds(now.plus(ttl))),
+            nbf: Some(seconds(now)),
+            iat: Some(seconds(now)),
+            iss: Some(ISSUER.to_owned()),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .expect("text and numbers can be encoded, and the key fits the algorithm")
+    }
+
+    /// Checks a token.
+    ///
+    /// # Errors
+    /// [`TokenError`]; all of its cases get the same answer, so that nobody can probe.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(TokenError::Invalid)?
+            .claims;
+        let now = seconds(now);
+        let ended = claims
+            .exp
+            .is_some_and(|end| now > end.saturating_add(LEEWAY_SECONDS));
+        let begun = claims
+            .nbf
+            .is_none_or(|begin| now.saturating_add(LEEWAY_SECONDS) >= begin);
+        if ended || !begun {
+            return Err(TokenError::Time);
+        }
+        caller(&claims).ok_or(TokenError::Subject)
+    }
+}
+
+fn caller(claims: &Claims) -> Option<Caller> {
+    match &claims.org {
+        None => Some(Caller {
+            organization: OrganizationId::parse(&claims.sub).ok()?,
+            scope: Scope::Organization,
+        }),
+        Some(organization) => Some(Caller {
+            organization: OrganizationId::parse(organization).ok()?,
+            scope: Scope::Application(ApplicationId::parse(&claims.sub).ok()?),
+        }),
+    }
+}
+
+fn seconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_unix_micros() / 1_000_000).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn now() -> Timestamp {
+        Timestamp::from_unix_micros(1_700_000_000_000_000)
+    }
+
+    fn ids() -> (OrganizationId, ApplicationId) {
+        (
+            OrganizationId::parse("org_1").unwrap(),
+            ApplicationId::parse("app_1").unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_token_says_who_it_was_made_for() {
+        let key = TokenKey::new(SECRET);
+        let (organization, application) = ids();
+        let caller = key
+            .verify(&key.issue_organization(&organization, now()), now())
+            .unwrap();
+        assert_eq!(
+            (caller.organization, caller.scope),
+            (organization.clone(), Scope::Organization)
+        );
+        let token = key.issue_application(&organization, &application, now());
+        let caller = key.verify(&token, now()).unwrap();
+        assert_eq!(caller.scope, Scope::Application(application));
+    }
+
+    #[test]
+    fn a_token_of_a_svix_server_is_accepted() {
+        // Made with PyJWT: {"sub": "org_23rb8YdGqMT0qIzpgGwdXfHirMu"}, HS256, without any time.
+        let header_and_claims = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+             eyJzdWIiOiJvcmdfMjNyYjhZZEdxTVQwcUl6cGdHd2RYZkhpck11In0";
+        let key = TokenKey::new(SECRET);
+        let signature = jsonwebtoken::crypto::sign(
+            header_and_claims.as_bytes(),
+            &key.encoding,
+            Algorithm::HS256,
+        );
+        let token = format!("{header_and_claims}.{}", signature.unwrap());
+        let caller = key.verify(&token, now()).unwrap();
+        assert_eq!(
+            caller.organization.as_str(),
+            "org_23rb8YdGqMT0qIzpgGwdXfHirMu"
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_not_ours_or_not_of_this_time_is_refused() {
+        let key = TokenKey::new(SECRET);
+        let (organization, application) = ids();
+        let token = key.issue_application(&organization, &application, now());
+        let stranger = TokenKey::new("another secret of thirty-two bytes");
+        assert!(matches!(
+            stranger.verify(&token, now()),
+            Err(TokenError::Invalid(_))
+        ));
+        let late = now().plus(APPLICATION_TTL).plus(Duration::from_secs(61));
+        assert!(matches!(key.verify(&token, late), Err(TokenError::Time)));
+        let early = now().minus(Duration::from_secs(61));
+        assert!(matches!(key.verify(&token, early), Err(TokenError::Time)));
+        let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJvcmdfMSJ9.";
+        for bad in ["", "a.b.c", unsigned, &token[..token.len() - 2]] {
+            assert!(key.verify(bad, now()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_subject_that_names_nobody_is_refused() {
+        let key = TokenKey::new(SECRET);
+        for (sub, org) in [("acme", None), ("app_1", None), ("org_1", Some("org_1"))] {
+            let token = key.issue(sub, org, APPLICATION_TTL, now());
+            assert!(
+                matches!(key.verify(&token, now()), Err(TokenError::Subject)),
+                "{sub}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_a_mistake_and_never_shown() {
+        let mut env = Env::from_pairs([("POSTHORN_JWT_SECRET", "hunter2")]);
+        let key = TokenKey::from_env(&mut env);
+        let mistake = env.finish().unwrap_err().to_string();
+        assert!(
+            mistake.contains("at least 32 bytes") && !mistake.contains("hunter2"),
+            "{mistake}"
+        );
+        assert_eq!(format!("{key:?}"), "TokenKey { .. }");
+    }
+}
