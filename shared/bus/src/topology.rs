@@ -101,9 +101,10 @@ pub enum Reader {
     Sender(Partition),
 }
 
-/// A message is handed out again when its reader was silent about it for so long: the time after
-/// which the work of a dead process is taken over. A reader whose steps may take longer says
-/// meanwhile that it still works on the message.
+/// A message is handed out again when its reader was silent about it for so long.
+///
+/// It is the time after which the work of a dead process is taken over. A reader whose steps may
+/// take longer says meanwhile that it still works on the message.
 pub const ACK_WAIT: Duration = Duration::from_secs(15);
 /// The recorder holds whole batches while PostgreSQL is slow.
 pub const RECORDER_ACK_WAIT: Duration = Duration::from_secs(30);

@@ -10,9 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The system's clock may be set back, so this is no measure of how long something took: that is
 /// `std::time::Instant`.
 pub fn unix_micros() -> i64 {
-    let micros = |duration: std::time::Duration| {
-        i64::try_from(duration.as_micros()).expect("292,000 years fit into 64 bits")
-    };
+    // 292,000 years fit into 64 bits.
+    let micros =
+        |duration: std::time::Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => micros(since),
         Err(before) => -micros(before.duration()),

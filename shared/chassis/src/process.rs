@@ -84,10 +84,23 @@ where
     F: Future<Output = Result<S, BoxError>>,
     S: Service,
 {
+    run_with(role, Env::from_process(), read, build)
+}
+
+/// As [`run`], with variables that the caller has completed.
+pub fn run_with<C, S, F>(
+    role: &'static str,
+    mut env: Env,
+    read: impl FnOnce(&mut Env) -> C,
+    build: impl FnOnce(C, Context) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<S, BoxError>>,
+    S: Service,
+{
     // Only fails when a provider is installed already, which is as good.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let context = Context::new();
-    let mut env = Env::from_process();
     let settings = Settings::from_env(role, &mut env);
     let telemetry = telemetry::init(&settings, &context.instance);
     let process = ProcessConfig::from_env(&mut env);

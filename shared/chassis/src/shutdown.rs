@@ -87,7 +87,11 @@ impl Shutdown {
     /// Has `act` done once all tasks have ended, or were given up: what flushes connections that
     /// tasks write to until their end. All such acts together get a second.
     pub fn at_end(&self, act: impl Future<Output = ()> + Send + 'static) {
-        let mut acts = self.last_acts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut acts = self
+            .last_acts
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         acts.push(act.boxed());
     }
 
@@ -112,7 +116,11 @@ impl Shutdown {
 
     async fn act_last(&self) {
         let acts = {
-            let mut acts = self.last_acts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut acts = self
+                .last_acts
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *acts)
         };
         let all = futures::future::join_all(acts);

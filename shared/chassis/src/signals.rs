@@ -31,9 +31,9 @@ impl Signals {
     }
 
     /// Requests the shutdown at the first signal and ends the process at the second.
-    #[expect(
+    #[allow(
         clippy::exit,
-        reason = "the second signal means: now, whatever is still at work"
+        reason = "the second signal means: now, whatever is still at work; newer clippy lets it be"
     )]
     pub(crate) async fn serve(mut self, shutdown: &Shutdown) -> Infallible {
         let name = self.next().await;

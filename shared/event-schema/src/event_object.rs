@@ -58,6 +58,20 @@ pub enum NativeEventError {
     Timestamp,
 }
 
+impl NativeEventError {
+    /// The field that breaks the rule; `None` when it is the body as a whole.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Json(_) => None,
+            Self::TooDeep | Self::DataMissing => Some("data"),
+            Self::TypeMissing | Self::Type(_) | Self::TypeMismatch { .. } => Some("type"),
+            Self::Id(_) => Some("id"),
+            Self::Timestamp => Some("timestamp"),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Input {
     #[serde(rename = "type")]

@@ -1,14 +1,14 @@
 //! What surrounds every route: both slash forms, JSON for whatever is no route, CORS, a span.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
-use posthorn_chassis::entropy;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use posthorn_chassis::{entropy, metric};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
@@ -68,13 +68,14 @@ fn without_trailing_slash(mut request: Request) -> Request {
     request
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no text");
     tracing::error!(panic = text, "request panicked");
-    posthorn_chassis::metric::Counter::TaskPanics.add(1, &[("task", "request")]);
+    metric::Counter::TaskPanics.add(1, &[("task", "request")]);
     ApiError::server_error().into_response()
 }
 
@@ -83,7 +84,8 @@ async fn observe(request: Request, next: Next, adopt: Adopt) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or("", MatchedPath::as_str);
-    let id = request_id();
+    let (id, started) = (request_id(), Instant::now());
+    let method = known_method(request.method());
     let span = tracing::info_span!(
         "request",
         otel.name = format!("{} {route}", request.method()),
@@ -98,6 +100,12 @@ async fn observe(request: Request, next: Next, adopt: Adopt) -> Response {
     adopt(&span, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
     span.record("http.response.status_code", response.status().as_u16());
+    let labels = [
+        ("method", method),
+        ("status_class", status_class(response.status())),
+    ];
+    let seconds = started.elapsed().as_secs_f64();
+    metric::Histogram::HttpServerRequestDurationSeconds.record(seconds, &labels);
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
@@ -105,6 +113,30 @@ async fn observe(request: Request, next: Next, adopt: Adopt) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// Callers may invent methods; labels are bounded.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
 }
 
 fn request_id() -> String {

@@ -1,4 +1,4 @@
-//! Query strings: SDKs repeat a key for lists, add `[]` to it, or separate items by commas.
+//! Query strings: SDKs repeat a key for lists, add `[]` or `[0]` to it, or separate items by commas.
 
 use std::convert::Infallible;
 
@@ -33,7 +33,12 @@ impl QueryParams {
     /// All items of a list parameter.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
-        let is_named = |key: &str| key == name || key.strip_suffix("[]") == Some(name);
+        let is_named = |key: &str| {
+            let rest = key.strip_prefix(name);
+            rest.is_some_and(|rest| {
+                rest.is_empty() || (rest.starts_with('[') && rest.ends_with(']'))
+            })
+        };
         let values = self.0.iter().filter(|(key, _)| is_named(key));
         values
             .flat_map(|(_, value)| value.split(','))
@@ -58,8 +63,8 @@ mod tests {
 
     #[test]
     fn lists_come_in_every_form() {
-        let query = QueryParams::parse("a=1&a=2,3&a[]=4&b=&b=x%20y&c=");
-        assert_eq!(query.list("a"), ["1", "2", "3", "4"]);
+        let query = QueryParams::parse("a=1&a=2,3&a[]=4&a[0]=5&ab=6&b=&b=x%20y&c=");
+        assert_eq!(query.list("a"), ["1", "2", "3", "4", "5"]);
         assert_eq!(query.one("b"), Some("x y"));
         assert_eq!(query.one("c"), None);
         assert!(query.list("d").is_empty());

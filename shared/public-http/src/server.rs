@@ -16,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections at one time; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 8_192;
-/// A request's head must have come within this time: a caller that drips is cut off.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// A request's head must have come within this time: a caller that drips is cut off. It is also how
+/// long an idle connection is kept, so it is longer than the 60 s of common load balancers.
+const HEAD_DEADLINE: Duration = Duration::from_secs(75);
 /// Most bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a connection could not be taken, for instance for want of file descriptors.

@@ -1,5 +1,7 @@
 //! The bus against a real nats-server.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 mod config;
 mod idempotency;
 mod members;

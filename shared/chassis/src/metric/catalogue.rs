@@ -70,6 +70,8 @@ metrics! {
             "Time from the acceptance of an event to its 2xx, by attempt_bucket (1, 2-3, 4+).";
         HttpClientRequestDurationSeconds = "http.client.request.duration", "s",
             "Duration of the requests to endpoints, by status_class.";
+        HttpServerRequestDurationSeconds = "http.server.request.duration", "s",
+            "Duration of the requests to the public doors, by method and status_class.";
         RecorderBatchSize = "posthorn.recorder.batch_size", "{row}",
             "Rows that the recorder wrote in one transaction.";
         RecorderFlushDurationSeconds = "posthorn.recorder.flush.duration", "s",
@@ -136,7 +138,9 @@ impl Histogram {
     pub(super) fn boundaries(self) -> &'static [f64] {
         match self {
             Self::DeliveryLatencySeconds => LATENCY_SECONDS,
-            Self::HttpClientRequestDurationSeconds => REQUEST_SECONDS,
+            Self::HttpClientRequestDurationSeconds | Self::HttpServerRequestDurationSeconds => {
+                REQUEST_SECONDS
+            }
             Self::RecorderBatchSize => BATCH_ROWS,
             Self::RecorderFlushDurationSeconds
             | Self::PoolWaitSeconds

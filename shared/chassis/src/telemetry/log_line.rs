@@ -76,19 +76,20 @@ pub(super) fn pretty(record: &Record<'_>, colours: bool) -> String {
         level_colour(record),
     );
     // Writing to a string does not fail.
-    let _: std::fmt::Result = write!(
+    write!(
         line,
         "{plain} {}{level:>5}{plain} {dim}{}:{plain} {}",
         paint(colour),
         record.target,
         escaped(record.message),
-    );
+    )
+    .ok();
     for (name, value) in record.fields {
         let text = match value {
             Value::String(text) => quoted_if_needed(text),
             other => other.to_string(),
         };
-        let _: std::fmt::Result = write!(line, " {dim}{name}={plain}{text}");
+        write!(line, " {dim}{name}={plain}{text}").ok();
     }
     line.push('\n');
     line
@@ -125,7 +126,7 @@ fn push_text(line: &mut String, name: &str, text: &str) {
 /// Appends `,"name":value`.
 fn push_member(line: &mut String, name: &str, value: &Value) {
     let name = Value::from(name);
-    let _: std::fmt::Result = write!(line, ",{name}:{value}");
+    write!(line, ",{name}:{value}").ok();
 }
 
 /// Keeps a text on its line, so that nobody can forge the next one.

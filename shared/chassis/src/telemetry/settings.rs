@@ -250,7 +250,8 @@ mod tests {
     fn traces_are_exported_only_when_a_collector_is_named() {
         let general = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://one:4317");
         let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://two:4317");
-        let cases: [(&[(&str, &str)], Option<&str>); 7] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let cases: [Case<'_>; 7] = [
             (&[], None),
             (&[general], Some("http://one:4317")),
             (&[general, own], Some("http://two:4317")),

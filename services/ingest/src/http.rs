@@ -1,0 +1,256 @@
+//! The HTTP doors: `POST …/msg` takes Svix's body, `POST …/events` a native event.
+//!
+//! Both answer 202 once the event is stored in EVENTS, and 503 with `Retry-After` when JetStream
+//! does not answer in time. The same router is served by ingest on its own port and by api.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRef, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::{HeaderMap, StatusCode};
+use posthorn_bus::{Bus, BusError};
+use posthorn_chassis::{Context, clock, entropy, metric};
+use posthorn_event_schema::{
+    ApplicationRef, ApplicationSnapshot, EventId, NativeEvent, NativeEventError, Timestamp,
+};
+use posthorn_public_http::{
+    ApiError, Authenticated, JsonBody, Problem, QueryParams, RawBody, TokenKey,
+};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::IngestConfig;
+use crate::accept::{self, AcceptError, Accepted, Acceptor, Key};
+use crate::applications::Applications;
+use crate::candidate::{Candidate, Identity};
+use crate::nats_event::{MAX_KEY_LEN, native_candidate};
+use crate::svix_message::{self, MessageIn, MessageOut};
+
+const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+const OVERLOADED: &str = "Too many events are being accepted at this moment, try again later.";
+
+/// The HTTP doors, ready to be served.
+#[derive(Clone)]
+pub struct HttpDoor {
+    tokens: TokenKey,
+    acceptor: Acceptor,
+    applications: Applications,
+    places: Arc<Semaphore>,
+}
+
+impl FromRef<HttpDoor> for TokenKey {
+    fn from_ref(door: &HttpDoor) -> Self {
+        door.tokens.clone()
+    }
+}
+
+/// The answer to a native event.
+#[derive(Serialize)]
+struct EventOut<'a> {
+    id: &'a EventId,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    timestamp: String,
+    duplicate: bool,
+}
+
+impl HttpDoor {
+    /// Reads the configuration snapshot and prepares the doors.
+    ///
+    /// # Errors
+    /// When NATS does not answer.
+    pub async fn build(
+        config: &IngestConfig,
+        tokens: TokenKey,
+        bus: &Bus,
+        context: &Context,
+    ) -> Result<Self, BusError> {
+        let acceptor = Acceptor::build(config, bus, context).await?;
+        let applications = Applications::new(bus.snapshot(&context.shutdown).await?);
+        Ok(Self::new(config, tokens, acceptor, applications))
+    }
+
+    pub(crate) fn new(
+        config: &IngestConfig,
+        tokens: TokenKey,
+        acceptor: Acceptor,
+        applications: Applications,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(config.in_flight));
+        Self {
+            tokens,
+            acceptor,
+            applications,
+            places,
+        }
+    }
+
+    /// The routes, with their full paths.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/api/v1/app/{app_id}/msg", post(create_message))
+            .route("/api/v1/app/{app_id}/events", post(create_event))
+            .with_state(self)
+    }
+
+    /// A place among the events being accepted: with none free, the caller comes again later.
+    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_none_free| {
+                metric::Counter::LimitReached.add(1, &[("limit", "ingest_in_flight")]);
+                accept::count("http", "unavailable");
+                ApiError::unavailable(OVERLOADED)
+            })
+    }
+
+    async fn application(
+        &self,
+        caller: &Authenticated,
+        name: &str,
+    ) -> Result<Arc<ApplicationSnapshot>, ApiError> {
+        let organization = caller.organization()?;
+        let missing = || ApiError::not_found("Application not found");
+        let name = ApplicationRef::parse(name).map_err(|_no_name| missing())?;
+        self.applications
+            .find(organization, &name)
+            .await
+            .ok_or_else(missing)
+    }
+
+    async fn accept(
+        &self,
+        application: &Arc<ApplicationSnapshot>,
+        candidate: Candidate,
+        keys: &[Key],
+        id: impl FnOnce(Timestamp) -> EventId,
+    ) -> Result<Accepted, ApiError> {
+        let _place = self.place()?;
+        let accepted_at = Timestamp::from_unix_micros(clock::unix_micros());
+        let fresh = Identity {
+            id: id(accepted_at),
+            accepted_at,
+        };
+        match self
+            .acceptor
+            .accept(application, candidate, keys, fresh)
+            .await
+        {
+            Ok(accepted) => {
+                let id = accepted.event.meta.id.as_str();
+                tracing::Span::current().record("posthorn.event.id", id);
+                accept::count("http", "accepted");
+                Ok(accepted)
+            }
+            Err(error) => Err(refuse(&error)),
+        }
+    }
+}
+
+async fn create_message(
+    State(door): State<HttpDoor>,
+    caller: Authenticated,
+    Path(app): Path<String>,
+    query: QueryParams,
+    headers: HeaderMap,
+    JsonBody(message): JsonBody<MessageIn>,
+) -> Result<Response, ApiError> {
+    let application = door.application(&caller, &app).await?;
+    let mut keys = request_key(&headers)?;
+    let candidate = message.check().map_err(|problems| problems_of(&problems))?;
+    keys.extend(candidate.producer_key.clone().map(Key::Producer));
+    let id = |at| EventId::generate_message(at, entropy::bytes());
+    let accepted = door.accept(&application, candidate, &keys, id).await?;
+    let with_content = query.one("with_content") != Some("false");
+    let out = MessageOut::new(&accepted.event, with_content);
+    Ok((StatusCode::ACCEPTED, axum::Json(out)).into_response())
+}
+
+async fn create_event(
+    State(door): State<HttpDoor>,
+    caller: Authenticated,
+    Path(app): Path<String>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response, ApiError> {
+    let application = door.application(&caller, &app).await?;
+    let mut keys = request_key(&headers)?;
+    let event = NativeEvent::parse(&body, None).map_err(|error| refuse_event(&error))?;
+    let chosen = event.id.clone();
+    keys.extend(chosen.is_some().then_some(Key::EventId));
+    let id = |at| chosen.unwrap_or_else(|| EventId::generate_native(at, entropy::bytes()));
+    let accepted = door
+        .accept(&application, native_candidate(event), &keys, id)
+        .await?;
+    let meta = &accepted.event.meta;
+    let out = EventOut {
+        id: &meta.id,
+        event_type: meta.event_type.as_str(),
+        timestamp: meta.accepted_at.to_rfc3339_micros(),
+        duplicate: accepted.duplicate,
+    };
+    Ok((StatusCode::ACCEPTED, axum::Json(out)).into_response())
+}
+
+fn request_key(headers: &HeaderMap) -> Result<Vec<Key>, ApiError> {
+    let Some(value) = headers.get(IDEMPOTENCY_HEADER) else {
+        return Ok(Vec::new());
+    };
+    match value.to_str() {
+        Ok(key) if (1..=MAX_KEY_LEN).contains(&key.len()) => Ok(vec![Key::Request(key.to_owned())]),
+        Ok(_) | Err(_) => {
+            let rule = format!("must have 1 to {MAX_KEY_LEN} visible ASCII characters");
+            let place = ["header", IDEMPOTENCY_HEADER];
+            Err(ApiError::invalid(vec![Problem::new(
+                place,
+                rule,
+                "value_error",
+            )]))
+        }
+    }
+}
+
+fn problems_of(problems: &[svix_message::Problem]) -> ApiError {
+    accept::count("http", "rejected");
+    let problem = |problem: &svix_message::Problem| {
+        let place = std::iter::once("body".to_owned()).chain(problem.field.iter().cloned());
+        Problem::new(place, problem.message.clone(), "value_error")
+    };
+    ApiError::invalid(problems.iter().map(problem).collect())
+}
+
+fn refuse_event(error: &NativeEventError) -> ApiError {
+    accept::count("http", "rejected");
+    match error {
+        NativeEventError::Json(_) => ApiError::bad_request("invalid_json", error.to_string()),
+        other => {
+            let place = std::iter::once("body").chain(other.field());
+            ApiError::invalid(vec![Problem::new(place, other.to_string(), "value_error")])
+        }
+    }
+}
+
+fn refuse(error: &AcceptError) -> ApiError {
+    let result = if error.is_transient() {
+        "unavailable"
+    } else {
+        "rejected"
+    };
+    accept::count("http", result);
+    let detail = error.to_string();
+    match error {
+        AcceptError::KeyConflict | AcceptError::EventExists => {
+            ApiError::conflict(error.code(), detail)
+        }
+        AcceptError::TooLarge { .. } => ApiError::too_large(detail),
+        AcceptError::KeysUnavailable(_) | AcceptError::Unavailable(_) => {
+            tracing::warn!(
+                reason = posthorn_chassis::error_chain::chain(error),
+                "event not stored, the caller was told to come again"
+            );
+            ApiError::unavailable(detail)
+        }
+    }
+}

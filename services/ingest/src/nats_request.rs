@@ -1,0 +1,183 @@
+//! The door for producers that want an answer: requests on `posthorn.publish.<app>`.
+//!
+//! The answer is `{"id":"…","duplicate":false}` once the event is stored, or
+//! `{"error":{"code":"…","detail":"…"}}` with the header `Nats-Service-Error-Code`.
+//! Refused input is kept in REJECTED as well.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use posthorn_bus::requests::{Request, headers};
+use posthorn_bus::{Bus, BusError, trace_context};
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_chassis::{clock, entropy};
+use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp, subject};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::accept::{self, Accepted, Acceptor};
+use crate::applications::Applications;
+use crate::candidate::Identity;
+use crate::nats_event::{
+    self, APPLICATION_HEADER, Input, KEY_HEADER, ORGANIZATION_HEADER, Refusal,
+};
+use crate::rejection;
+
+/// All ingest processes share the requests.
+const QUEUE_GROUP: &str = "ingest";
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a str,
+    duplicate: bool,
+}
+
+#[derive(Serialize)]
+struct ErrorAnswer<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    detail: &'a str,
+}
+
+/// The door's parts.
+#[derive(Clone)]
+pub(crate) struct RequestDoor {
+    pub(crate) bus: Bus,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) applications: Applications,
+    pub(crate) organization: OrganizationId,
+    pub(crate) in_flight: usize,
+}
+
+impl RequestDoor {
+    /// Serves the door until shutdown; requests in flight are answered under the drain.
+    pub(crate) async fn serve(self, shutdown: Shutdown) -> Result<(), BusError> {
+        let permits = Arc::new(Semaphore::new(self.in_flight));
+        let mut requests = self
+            .bus
+            .requests(subject::PUBLISH_FILTER, QUEUE_GROUP)
+            .await?;
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                break;
+            };
+            let request = tokio::select! {
+                request = requests.next() => request,
+                () = shutdown.requested() => None,
+            };
+            let Some(request) = request else { break };
+            let door = self.clone();
+            shutdown.spawn("publish request", async move {
+                door.handle(request).await;
+                drop(permit);
+            });
+        }
+        requests.stop().await;
+        Ok(())
+    }
+
+    async fn handle(&self, request: Request) {
+        let span = tracing::info_span!(
+            "process",
+            otel.name = "process publish",
+            otel.kind = "server",
+            messaging.system = "nats",
+            messaging.destination.name = "publish",
+            posthorn.event.id = tracing::field::Empty,
+        );
+        trace_context::adopt(&span, request.headers());
+        self.answer(&request).instrument(span).await;
+    }
+
+    async fn answer(&self, request: &Request) {
+        let input = Input {
+            subject: request.subject(),
+            payload: request.payload(),
+            application: request.header(APPLICATION_HEADER),
+            organization: request.header(ORGANIZATION_HEADER),
+            key: request.header(KEY_HEADER),
+        };
+        match self.accept(input).await {
+            Ok(accepted) => {
+                accept::count("nats", "accepted");
+                let id = accepted.event.meta.id.as_str();
+                let body = to_json(&Answer {
+                    id,
+                    duplicate: accepted.duplicate,
+                });
+                request.answer(headers(&[]), body).await;
+            }
+            Err(refusal) => self.refuse(request, input, &refusal).await,
+        }
+    }
+
+    async fn refuse(&self, request: &Request, input: Input<'_>, refusal: &Refusal) {
+        accept::count(
+            "nats",
+            if refusal.is_transient() {
+                "unavailable"
+            } else {
+                "rejected"
+            },
+        );
+        let detail = refusal.to_string();
+        let body = to_json(&ErrorAnswer {
+            error: ErrorBody {
+                code: refusal.code(),
+                detail: &detail,
+            },
+        });
+        let status = refusal.status().to_string();
+        // The header of NATS' own service errors, so that service clients see an error.
+        let headers = headers(&[
+            ("Nats-Service-Error-Code", status.as_str()),
+            ("Nats-Service-Error", refusal.code()),
+        ]);
+        request.answer(headers, body).await;
+        if refusal.is_transient() {
+            return;
+        }
+        let trace_id = trace_context::trace_id(&tracing::Span::current());
+        let kept = rejection::reject(&self.bus, Door::NatsRequest, input, refusal, trace_id).await;
+        if let Err(error) = kept {
+            // The producer has its answer; only the copy for the operator is missing.
+            tracing::warn!(error = %error, "rejection not stored");
+        }
+    }
+
+    async fn accept(&self, input: Input<'_>) -> Result<Accepted, Refusal> {
+        let parsed = nats_event::parse_request(input, &self.organization)?;
+        let found = self
+            .applications
+            .find(&parsed.organization, &parsed.application)
+            .await;
+        let application = found.ok_or(Refusal::UnknownApplication(parsed.application))?;
+        let now = Timestamp::from_unix_micros(clock::unix_micros());
+        let id = match parsed.candidate.chosen_id() {
+            Some(id) => id.clone(),
+            None => EventId::generate_native(now, entropy::bytes()),
+        };
+        tracing::Span::current().record("posthorn.event.id", id.as_str());
+        let fresh = Identity {
+            id,
+            accepted_at: now,
+        };
+        let accepted = self
+            .acceptor
+            .accept(&application, parsed.candidate, &parsed.keys, fresh)
+            .await;
+        accepted.map_err(Refusal::Accept)
+    }
+}
+
+fn to_json(answer: &impl Serialize) -> Bytes {
+    // Strings and a boolean are always representable.
+    serde_json::to_vec(answer)
+        .map(Bytes::from)
+        .unwrap_or_default()
+}

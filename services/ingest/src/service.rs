@@ -1,0 +1,103 @@
+//! ingest as a process: three doors, one acceptor.
+
+use std::net::SocketAddr;
+
+use posthorn_bus::{Bus, trace_context};
+use posthorn_chassis::readiness::Gate;
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_chassis::{BoxError, Context, Service};
+use posthorn_public_http::{HttpServer, TokenKey, wrap};
+
+use crate::IngestConfig;
+use crate::accept::Acceptor;
+use crate::applications::Applications;
+use crate::http::HttpDoor;
+use crate::nats_publish::PublishDoor;
+use crate::nats_request::RequestDoor;
+
+/// How often readiness looks at the connection to NATS.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// ingest, built and not yet running.
+pub struct Ingest {
+    bus: Bus,
+    server: HttpServer,
+    http: HttpDoor,
+    publish: PublishDoor,
+    request: RequestDoor,
+    gate: Gate,
+}
+
+impl Ingest {
+    /// Reads the configuration snapshot and binds the HTTP address.
+    ///
+    /// # Errors
+    /// When NATS does not answer or the address cannot be bound.
+    pub async fn build(
+        config: &IngestConfig,
+        tokens: TokenKey,
+        bus: Bus,
+        context: &Context,
+    ) -> Result<Self, BoxError> {
+        let acceptor = Acceptor::build(config, &bus, context).await?;
+        let applications = Applications::new(bus.snapshot(&context.shutdown).await?);
+        let server = HttpServer::bind(config.addr).await?;
+        tracing::info!(addr = %server.local_addr(), "ingest listening");
+        Ok(Self {
+            server,
+            http: HttpDoor::new(config, tokens, acceptor.clone(), applications.clone()),
+            publish: PublishDoor {
+                bus: bus.clone(),
+                acceptor: acceptor.clone(),
+                applications: applications.clone(),
+                organization: config.nats_organization.clone(),
+                in_flight: config.in_flight,
+            },
+            request: RequestDoor {
+                bus: bus.clone(),
+                acceptor,
+                applications,
+                organization: config.nats_organization.clone(),
+                in_flight: config.in_flight,
+            },
+            bus,
+            gate: context.readiness.gate("nats"),
+        })
+    }
+
+    /// Where the HTTP doors listen.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+}
+
+impl Service for Ingest {
+    async fn run(self, shutdown: Shutdown) -> Result<(), BoxError> {
+        shutdown.spawn("nats watch", watch(self.bus, self.gate, shutdown.clone()));
+        let router = wrap(self.http.router(), trace_context::adopt_http);
+        let (published, requested, ()) = tokio::join!(
+            self.publish.serve(shutdown.clone()),
+            self.request.serve(shutdown.clone()),
+            self.server.serve(router, shutdown.clone()),
+        );
+        published?;
+        requested?;
+        Ok(())
+    }
+}
+
+/// Without NATS nothing can be accepted, so nothing should be sent here.
+async fn watch(bus: Bus, gate: Gate, shutdown: Shutdown) {
+    while !shutdown.is_requested() {
+        if bus.is_connected() {
+            gate.ready();
+        } else {
+            gate.unready("no connection to NATS");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = shutdown.requested() => {}
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The Svix-compatible body of `POST …/msg`, in and out. Pure; the only place of ingest that
+//! speaks Svix's words.
+
+use bytes::Bytes;
+use posthorn_event_schema::{Channel, Event, EventType, ProducerKey, json_depth};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::candidate::{Candidate, Content};
+
+/// Most channels of a message. *Source*: Svix's hosted API.
+pub const MAX_CHANNELS: usize = 10;
+/// Most tags of a message. *Source*: Svix's hosted API.
+pub const MAX_TAGS: usize = 5;
+/// Longest tag, in bytes. *Source*: Svix's hosted API.
+pub const MAX_TAG_LEN: usize = 128;
+/// Days that a body is kept, at most and by default. *Source*: Svix's API.
+pub const MAX_RETENTION_DAYS: u32 = 90;
+
+/// `MessageIn`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageIn {
+    event_type: String,
+    #[serde(alias = "data")]
+    payload: Box<RawValue>,
+    event_id: Option<String>,
+    channels: Option<Vec<String>>,
+    tags: Option<Vec<String>>,
+    payload_retention_period: Option<u32>,
+    payload_retention_hours: Option<u32>,
+    transformations_params: Option<TransformationsParams>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TransformationsParams {
+    raw_payload: Option<String>,
+}
+
+/// A field that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The path of the field inside the body.
+    pub field: Vec<String>,
+    /// The rule, in words.
+    pub message: String,
+}
+
+impl Problem {
+    fn new(field: &str, message: impl Into<String>) -> Self {
+        Self {
+            field: vec![field.to_owned()],
+            message: message.into(),
+        }
+    }
+
+    fn item(field: &str, index: usize, message: &impl ToString) -> Self {
+        let field = vec![field.to_owned(), format!("[{index}]")];
+        Self {
+            field,
+            message: message.to_string(),
+        }
+    }
+}
+
+impl MessageIn {
+    /// Checks all fields.
+    ///
+    /// # Errors
+    /// Every rule that the message breaks, not only the first.
+    pub fn check(self) -> Result<Candidate, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let event_type = keep(
+            EventType::parse(&self.event_type),
+            "eventType",
+            &mut problems,
+        );
+        let producer_key = self
+            .event_id
+            .and_then(|text| check_event_id(&text, &mut problems));
+        let channels = check_channels(self.channels, &mut problems);
+        let tags = check_tags(self.tags, &mut problems);
+        let retention_hours = check_retention(
+            self.payload_retention_period,
+            self.payload_retention_hours,
+            &mut problems,
+        );
+        let raw = self
+            .transformations_params
+            .and_then(|params| params.raw_payload);
+        let body = check_payload(&self.payload, raw, &mut problems);
+        match event_type {
+            Some(event_type) if problems.is_empty() => Ok(Candidate {
+                event_type,
+                content: Content::Verbatim(body),
+                channels,
+                tags,
+                producer_key,
+                retention_hours,
+            }),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn keep<T, E: ToString>(
+    result: Result<T, E>,
+    field: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    result
+        .map_err(|error| problems.push(Problem::new(field, error.to_string())))
+        .ok()
+}
+
+fn check_event_id(text: &str, problems: &mut Vec<Problem>) -> Option<ProducerKey> {
+    if text.starts_with("msg_") {
+        problems.push(Problem::new("eventId", "must not begin with `msg_`"));
+        return None;
+    }
+    keep(ProducerKey::parse(text), "eventId", problems)
+}
+
+fn check_channels(channels: Option<Vec<String>>, problems: &mut Vec<Problem>) -> Vec<Channel> {
+    let channels = channels.unwrap_or_default();
+    if channels.len() > MAX_CHANNELS {
+        problems.push(Problem::new(
+            "channels",
+            format!("must have at most {MAX_CHANNELS} items"),
+        ));
+        return Vec::new();
+    }
+    let mut checked = Vec::with_capacity(channels.len());
+    for (index, text) in channels.iter().enumerate() {
+        match Channel::parse(text) {
+            Ok(channel) => checked.push(channel),
+            Err(error) => problems.push(Problem::item("channels", index, &error)),
+        }
+    }
+    checked
+}
+
+fn check_tags(tags: Option<Vec<String>>, problems: &mut Vec<Problem>) -> Vec<String> {
+    let tags = tags.unwrap_or_default();
+    if tags.len() > MAX_TAGS {
+        problems.push(Problem::new(
+            "tags",
+            format!("must have at most {MAX_TAGS} items"),
+        ));
+        return Vec::new();
+    }
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-_./\\#".contains(&c);
+    for (index, tag) in tags.iter().enumerate() {
+        if tag.is_empty() || tag.len() > MAX_TAG_LEN || !tag.bytes().all(allowed) {
+            let rule = format!(
+                "must have 1 to {MAX_TAG_LEN} letters, digits, `-`, `_`, `.`, `/`, `\\` or `#`"
+            );
+            problems.push(Problem::item("tags", index, &rule));
+        }
+    }
+    tags
+}
+
+fn check_retention(days: Option<u32>, hours: Option<u32>, problems: &mut Vec<Problem>) -> u32 {
+    let max_hours = MAX_RETENTION_DAYS * 24;
+    match (days, hours) {
+        (Some(days), _) if !(1..=MAX_RETENTION_DAYS).contains(&days) => {
+            let rule = format!("must be between 1 and {MAX_RETENTION_DAYS} days");
+            problems.push(Problem::new("payloadRetentionPeriod", rule));
+        }
+        (_, Some(hours)) if !(1..=max_hours).contains(&hours) => {
+            let rule = format!("must be between 1 and {max_hours} hours");
+            problems.push(Problem::new("payloadRetentionHours", rule));
+        }
+        (_, Some(hours)) => return hours,
+        (Some(days), None) => return days * 24,
+        (None, None) => {}
+    }
+    max_hours
+}
+
+/// The bytes to deliver: the raw payload where an SDK sends one (the JVM's always do), else the
+/// text of `payload` as it came.
+fn check_payload(payload: &RawValue, raw: Option<String>, problems: &mut Vec<Problem>) -> Bytes {
+    let text = payload.get();
+    if !text.starts_with('{') {
+        problems.push(Problem::new("payload", "Payload must be an object."));
+    }
+    if json_depth::exceeds_limit(text) {
+        let rule = format!(
+            "is nested deeper than {} levels",
+            json_depth::MAX_JSON_DEPTH
+        );
+        problems.push(Problem::new("payload", rule));
+    }
+    raw.map_or_else(|| Bytes::copy_from_slice(text.as_bytes()), Bytes::from)
+}
+
+/// `MessageOut`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageOut {
+    id: String,
+    event_id: Option<String>,
+    event_type: String,
+    payload: Box<RawValue>,
+    channels: Option<Vec<String>>,
+    tags: Option<Vec<String>>,
+    timestamp: String,
+    deliver_at: Option<String>,
+}
+
+impl MessageOut {
+    /// The reply to an accepted message; without content its payload reads `{}`, and so does one
+    /// that is no JSON object.
+    #[must_use]
+    pub fn new(event: &Event, with_content: bool) -> Self {
+        let meta = &event.meta;
+        let some_texts = |texts: Vec<String>| (!texts.is_empty()).then_some(texts);
+        Self {
+            id: meta.id.to_string(),
+            event_id: meta.producer_key.as_ref().map(ToString::to_string),
+            event_type: meta.event_type.to_string(),
+            payload: payload_out(&event.body, with_content),
+            channels: some_texts(meta.channels.iter().map(ToString::to_string).collect()),
+            tags: some_texts(meta.tags.clone()),
+            timestamp: meta.accepted_at.to_rfc3339_micros(),
+            deliver_at: None,
+        }
+    }
+}
+
+/// The payload as a JSON object; `{}` without content, and for a body that is none.
+fn payload_out(body: &Bytes, with_content: bool) -> Box<RawValue> {
+    let shown = with_content
+        .then(|| serde_json::from_slice::<Box<RawValue>>(body).ok())
+        .flatten()
+        .filter(|value| value.get().starts_with('{'));
+    shown
+        .or_else(|| RawValue::from_string("{}".to_owned()).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str) -> Result<Candidate, Vec<Problem>> {
+        serde_json::from_str::<MessageIn>(json).unwrap().check()
+    }
+
+    #[test]
+    fn the_payloads_bytes_are_kept() {
+        let payload = r#"{ "b":1.0,  "a":"\u00e9" }"#;
+        let candidate = check(&format!(r#"{{"eventType":"a","payload":{payload}}}"#)).unwrap();
+        assert!(matches!(&candidate.content, Content::Verbatim(bytes) if bytes == payload));
+        assert_eq!(candidate.retention_hours, 2_160);
+    }
+
+    #[test]
+    fn a_raw_payload_replaces_the_object() {
+        let json =
+            r#"{"eventType":"a","payload":{},"transformationsParams":{"rawPayload":"not json"}}"#;
+        let candidate = check(json).unwrap();
+        assert!(matches!(&candidate.content, Content::Verbatim(bytes) if bytes == "not json"));
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let json = r#"{"eventType":"a b","payload":[],"eventId":"msg_1","channels":["ok","a b"],
+            "tags":["a,b"],"payloadRetentionPeriod":91}"#;
+        let problems = check(json).unwrap_err();
+        let fields: Vec<_> = problems.iter().map(|p| p.field.join(".")).collect();
+        assert_eq!(
+            fields,
+            [
+                "eventType",
+                "eventId",
+                "channels.[1]",
+                "tags.[0]",
+                "payloadRetentionPeriod",
+                "payload"
+            ]
+        );
+    }
+}

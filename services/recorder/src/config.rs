@@ -1,0 +1,47 @@
+//! What the recorder can be told.
+
+use std::time::Duration;
+
+use posthorn_chassis::env::Env;
+
+/// The recorder's settings.
+#[derive(Debug, Clone)]
+pub struct RecorderConfig {
+    /// `POSTHORN_RECORDER_BATCH_ROWS`: messages per transaction at most. Default 500: beyond it
+    /// PostgreSQL gains little, and all their bodies are in memory at once.
+    pub batch_rows: usize,
+    /// `POSTHORN_RECORDER_BATCH_AGE`: how long a first message waits for others. Default 50 ms:
+    /// history is behind by no more than a person notices.
+    pub batch_age: Duration,
+    /// `POSTHORN_RETENTION_DAYS`: how many whole days history is kept. Default 90, as Svix does.
+    pub retention_days: u16,
+}
+
+impl RecorderConfig {
+    /// Default of [`RecorderConfig::batch_rows`].
+    pub const BATCH_ROWS: usize = 500;
+    /// Default of [`RecorderConfig::batch_age`].
+    pub const BATCH_AGE: Duration = Duration::from_millis(50);
+    /// Default of [`RecorderConfig::retention_days`].
+    pub const RETENTION_DAYS: u16 = 90;
+
+    /// Reads the settings.
+    #[must_use]
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            batch_rows: env.number("POSTHORN_RECORDER_BATCH_ROWS", Self::BATCH_ROWS, 1..=10_000),
+            batch_age: env.duration("POSTHORN_RECORDER_BATCH_AGE", Self::BATCH_AGE),
+            retention_days: env.number("POSTHORN_RETENTION_DAYS", Self::RETENTION_DAYS, 3..=3_650),
+        }
+    }
+}
+
+impl Default for RecorderConfig {
+    fn default() -> Self {
+        Self {
+            batch_rows: Self::BATCH_ROWS,
+            batch_age: Self::BATCH_AGE,
+            retention_days: Self::RETENTION_DAYS,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! History: what happened to each event.
+//!
+//! The recorder writes it in batches ([`Store::write_events`], [`Store::write_outcomes`]), the API
+//! reads it. Writing is idempotent and independent of order: each row's key names a fact, and a
+//! delivery's row only ever grows.
+//!
+//! All rows of an event stand in the partition of the UTC day on which it was accepted.
+//! Partitions are made when they are first needed and dropped by retention ([`days`]).
+//!
+//! [`Store::write_events`]: crate::Store::write_events
+//! [`Store::write_outcomes`]: crate::Store::write_outcomes
+
+mod attempt_query;
+mod attempts;
+pub mod days;
+mod deliveries;
+mod endpoint_events;
+mod events;
+mod expunge;
+mod facts;
+mod fanouts;
+mod state;
+mod window;
+mod write_attempts;
+mod write_deliveries;
+mod write_events;
+mod write_fanouts;
+mod write_outcomes;
+
+pub use attempts::{AttemptFilter, StoredAttempt};
+pub(crate) use days::KnownDays;
+pub use days::{Dropped, day_of};
+pub use deliveries::{Cancelled, LastAttempt, StoredDelivery};
+pub use endpoint_events::{EndpointEvent, EndpointEventFilter};
+pub use events::{Body, Content, EventFilter, EventPlace, StoredEvent};
+pub use expunge::EXPUNGED_RESPONSE;
+pub use fanouts::FanoutDecision;
+pub use state::DeliveryState;

@@ -1,0 +1,139 @@
+//! Writing deliveries: `DeliveryFacts::merge` once more, in SQL, against what is stored.
+
+use posthorn_event_schema::Timestamp;
+use time::{Date, OffsetDateTime};
+
+use super::DeliveryState;
+use super::facts::DeliveryFacts;
+use super::write_attempts::next_attempt_at;
+use crate::StoreError;
+use crate::column::trigger_code;
+use crate::pool::{Params, Transaction};
+
+const UPSERT: &str = "
+    INSERT INTO deliveries AS d (accepted_at, decided_at, cancelled_at, next_attempt_at,
+        last_started_at, day, attempts, last_number, last_status, last_progress, trigger,
+        application_id, id, event_id, endpoint_id, event_type, cancel_reason, last_attempt_id,
+        last_failure)
+    SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[], $3::timestamptz[],
+        $4::timestamptz[], $5::timestamptz[], $6::date[], $7::int[], $8::int[], $9::int[],
+        $10::smallint[], $11::smallint[], $12::text[], $13::text[], $14::text[], $15::text[],
+        $16::text[], $17::text[], $18::text[], $19::text[])
+    ON CONFLICT (application_id, id, day) DO UPDATE SET
+        accepted_at = LEAST(d.accepted_at, excluded.accepted_at),
+        decided_at = LEAST(d.decided_at, excluded.decided_at),
+        event_type = COALESCE(d.event_type, excluded.event_type),
+        trigger = COALESCE(d.trigger, excluded.trigger),
+        attempts = GREATEST(d.attempts, excluded.attempts),
+        (cancelled_at, cancel_reason) = (
+            SELECT c.cancelled_at, c.reason
+            FROM (VALUES (d.cancelled_at, d.cancel_reason),
+                         (excluded.cancelled_at, excluded.cancel_reason))
+                AS c (cancelled_at, reason)
+            ORDER BY c.cancelled_at NULLS LAST, c.reason
+            LIMIT 1),
+        (last_progress, last_number, last_started_at, last_attempt_id, last_status, last_failure,
+         next_attempt_at) = (
+            SELECT a.progress, a.number, a.started_at, a.id, a.status, a.failure, a.next_at
+            FROM (VALUES (d.last_progress, d.last_number, d.last_started_at, d.last_attempt_id,
+                          d.last_status, d.last_failure, d.next_attempt_at),
+                         (excluded.last_progress, excluded.last_number, excluded.last_started_at,
+                          excluded.last_attempt_id, excluded.last_status, excluded.last_failure,
+                          excluded.next_attempt_at))
+                AS a (progress, number, started_at, id, status, failure, next_at)
+            ORDER BY a.progress DESC NULLS LAST, a.number DESC, a.started_at DESC, a.id DESC
+            LIMIT 1)";
+
+/// Deliveries, column by column, as `unnest` takes them.
+#[derive(Default)]
+pub(super) struct DeliveryColumns<'a> {
+    accepted_at: Vec<OffsetDateTime>,
+    decided_at: Vec<Option<OffsetDateTime>>,
+    cancelled_at: Vec<Option<OffsetDateTime>>,
+    next_attempt_at: Vec<Option<OffsetDateTime>>,
+    last_started_at: Vec<Option<OffsetDateTime>>,
+    days: Vec<Date>,
+    attempts: Vec<i32>,
+    last_numbers: Vec<Option<i32>>,
+    last_statuses: Vec<Option<i32>>,
+    last_progress: Vec<Option<i16>>,
+    triggers: Vec<Option<i16>>,
+    applications: Vec<&'a str>,
+    ids: Vec<String>,
+    events: Vec<&'a str>,
+    endpoints: Vec<&'a str>,
+    event_types: Vec<Option<&'a str>>,
+    cancel_reasons: Vec<Option<&'static str>>,
+    last_attempt_ids: Vec<Option<&'a str>>,
+    last_failures: Vec<Option<&'static str>>,
+}
+
+impl<'a> DeliveryColumns<'a> {
+    pub(super) fn of(deliveries: impl Iterator<Item = (Date, DeliveryFacts<'a>)>) -> Self {
+        let mut columns = Self::default();
+        for (day, facts) in deliveries {
+            columns.push(day, &facts);
+        }
+        columns
+    }
+
+    fn push(&mut self, day: Date, facts: &DeliveryFacts<'a>) {
+        let last = facts.last;
+        self.accepted_at.push(facts.accepted_at.to_date_time());
+        self.decided_at
+            .push(facts.decided_at.map(Timestamp::to_date_time));
+        self.cancelled_at
+            .push(facts.cancelled.map(|(at, _)| at.to_date_time()));
+        self.next_attempt_at.push(last.and_then(next_attempt_at));
+        self.last_started_at
+            .push(last.map(|a| a.started_at.to_date_time()));
+        self.days.push(day);
+        self.attempts.push(i32::from(facts.attempts));
+        self.last_numbers
+            .push(last.map(|a| i32::from(a.attempt.get())));
+        self.last_statuses
+            .push(last.and_then(|a| a.response.status).map(i32::from));
+        self.last_progress
+            .push(last.map(|a| DeliveryState::of(a.progress).code()));
+        self.triggers.push(facts.trigger.map(trigger_code));
+        self.applications.push(facts.application.as_str());
+        self.ids.push(facts.id.to_string());
+        self.events.push(facts.event.as_str());
+        self.endpoints.push(facts.endpoint.as_str());
+        self.event_types.push(facts.event_type.map(|t| t.as_str()));
+        self.cancel_reasons
+            .push(facts.cancelled.map(|(_, reason)| reason));
+        self.last_attempt_ids.push(last.map(|a| a.id.as_str()));
+        self.last_failures
+            .push(last.and_then(|a| a.failure).map(|class| class.as_str()));
+    }
+
+    pub(super) async fn upsert(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        let params: Params<'_> = &[
+            &self.accepted_at,
+            &self.decided_at,
+            &self.cancelled_at,
+            &self.next_attempt_at,
+            &self.last_started_at,
+            &self.days,
+            &self.attempts,
+            &self.last_numbers,
+            &self.last_statuses,
+            &self.last_progress,
+            &self.triggers,
+            &self.applications,
+            &self.ids,
+            &self.events,
+            &self.endpoints,
+            &self.event_types,
+            &self.cancel_reasons,
+            &self.last_attempt_ids,
+            &self.last_failures,
+        ];
+        transaction.execute(UPSERT, params).await?;
+        Ok(())
+    }
+}

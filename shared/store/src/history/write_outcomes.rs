@@ -1,0 +1,118 @@
+//! Writing outcomes, a batch at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use posthorn_event_schema::{DeliveryId, Outcome, Verdict};
+use time::Date;
+
+use super::days::day_to_write;
+use super::facts::DeliveryFacts;
+use super::write_attempts::AttemptColumns;
+use super::write_deliveries::DeliveryColumns;
+use super::write_fanouts::FanoutColumns;
+use crate::{Store, StoreError};
+
+impl Store {
+    /// Writes outcomes: fan-out decisions, attempts, and what they mean for their deliveries.
+    ///
+    /// *Guarantee*: once it returns `Ok`, the whole batch is durable. It is one transaction, so
+    /// after an `Err` either all or none of it was written. Outcomes may come in any order and
+    /// more than once: the rows end up the same, as
+    /// `any_order_of_outcomes_ends_in_the_same_rows` shows.
+    ///
+    /// # Errors
+    /// With [`StoreError::is_data`], at least one outcome can never be written: try its neighbours
+    /// without it. With any other error, repeat the batch later.
+    pub async fn write_outcomes(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let batch = OutcomeBatch::of(outcomes)?;
+        self.ensure_days(&batch.days).await?;
+        match self.insert_outcomes(&batch).await {
+            Err(StoreError::NoPartition) => {
+                self.known_days.forget();
+                self.ensure_days(&batch.days).await?;
+                self.insert_outcomes(&batch).await
+            }
+            result => result,
+        }
+    }
+
+    async fn insert_outcomes(&self, batch: &OutcomeBatch<'_>) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let mut transaction = client.transaction().await?;
+        batch.fanouts.insert(&mut transaction).await?;
+        batch.attempts.insert(&mut transaction).await?;
+        batch.deliveries.upsert(&mut transaction).await?;
+        transaction.commit().await
+    }
+}
+
+/// A batch's rows, table by table.
+struct OutcomeBatch<'a> {
+    days: BTreeSet<Date>,
+    fanouts: FanoutColumns<'a>,
+    attempts: AttemptColumns<'a>,
+    deliveries: DeliveryColumns<'a>,
+}
+
+/// What is known of each delivery, in the key's order: two writers that share rows then lock them
+/// in the same order.
+type Deliveries<'a> = BTreeMap<(&'a str, DeliveryId, Date), DeliveryFacts<'a>>;
+
+impl<'a> OutcomeBatch<'a> {
+    fn of(outcomes: &'a [Outcome]) -> Result<Self, StoreError> {
+        let mut days = BTreeSet::new();
+        let mut verdicts = Vec::new();
+        let mut attempts = AttemptColumns::default();
+        let mut deliveries = Deliveries::new();
+        for outcome in outcomes {
+            let day = match outcome {
+                Outcome::Fanout(verdict) => {
+                    let day = day_to_write(verdict.accepted_at)?;
+                    verdicts.push((day, verdict));
+                    let matched = |e: &&_| matches!(verdict_of(e), Verdict::Matched);
+                    for endpoint in verdict.endpoints.iter().filter(matched) {
+                        add(
+                            &mut deliveries,
+                            day,
+                            DeliveryFacts::matched(verdict, &endpoint.endpoint),
+                        );
+                    }
+                    day
+                }
+                Outcome::Attempt(attempt) => {
+                    let day = day_to_write(attempt.accepted_at)?;
+                    attempts.push(day, attempt);
+                    add(&mut deliveries, day, DeliveryFacts::attempted(attempt));
+                    day
+                }
+                Outcome::Cancelled(cancelled) => {
+                    let day = day_to_write(cancelled.accepted_at)?;
+                    add(&mut deliveries, day, DeliveryFacts::cancelled(cancelled));
+                    day
+                }
+            };
+            days.insert(day);
+        }
+        let fanouts = FanoutColumns::of(verdicts);
+        let deliveries = DeliveryColumns::of(deliveries.into_iter().map(|(key, f)| (key.2, f)));
+        Ok(Self {
+            days,
+            fanouts,
+            attempts,
+            deliveries,
+        })
+    }
+}
+
+fn verdict_of(endpoint: &posthorn_event_schema::EndpointVerdict) -> Verdict {
+    endpoint.verdict
+}
+
+fn add<'a>(deliveries: &mut Deliveries<'a>, day: Date, facts: DeliveryFacts<'a>) {
+    let key = (facts.application.as_str(), facts.id.clone(), day);
+    let merged = match deliveries.remove(&key) {
+        Some(known) => known.merge(&facts),
+        None => facts,
+    };
+    deliveries.insert(key, merged);
+}

@@ -1,0 +1,32 @@
+//! PostgreSQL: the source of truth for configuration and the home of history.
+//!
+//! This crate is the only door to the database: no SQL stands anywhere else.
+//! PostgreSQL is not on the delivery path, so nothing here connects before it is used, and every
+//! operation ends within a deadline ([`StoreConfig`]).
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
+//! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`] | configuration: rows and queries |
+//! | [`listing`] | configuration objects listed by key, a page at a time |
+//! | [`history`] | events, fan-out decisions, deliveries and attempts, in daily partitions |
+//! | [`page`] | how lists are read page by page |
+
+pub mod application;
+mod column;
+pub mod config;
+pub mod endpoint;
+pub mod endpoint_secret;
+pub mod error;
+pub mod event_type;
+pub mod history;
+pub mod listing;
+pub mod migrate;
+pub mod page;
+pub mod pool;
+mod tls;
+
+pub use config::{StoreConfig, StoreConfigError};
+pub use error::StoreError;
+pub use page::{Page, Position, Slice};
+pub use pool::Store;

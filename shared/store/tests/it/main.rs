@@ -1,0 +1,7 @@
+//! The store against a real PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod history;
+mod migrate;
+mod sample;

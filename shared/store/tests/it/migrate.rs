@@ -1,0 +1,18 @@
+//! Migrations.
+
+use posthorn_harness::TestDatabase;
+use posthorn_store::StoreConfig;
+use posthorn_store::migrate::migrate;
+
+#[tokio::test]
+async fn two_processes_may_migrate_at_once() {
+    let database = TestDatabase::empty().await;
+    let config = StoreConfig::from_url(database.url()).unwrap();
+
+    let (one, other, third) = tokio::join!(migrate(&config), migrate(&config), migrate(&config));
+
+    let mut applied = [one.unwrap(), other.unwrap(), third.unwrap()];
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 0, 2]);
+    assert_eq!(migrate(&config).await.unwrap(), 0);
+}
