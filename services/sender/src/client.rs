@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
+use posthorn_egress::EgressPolicy;
 use posthorn_event_schema::FailureClass;
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use crate::answer::{Answer, Kept, MAX_READ_BYTES, Timed};
 use crate::classify;
-use crate::egress::EgressPolicy;
 use crate::request::DeliveryRequest;
 use crate::resolver::GuardedResolver;
 

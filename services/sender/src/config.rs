@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use posthorn_chassis::env::{Env, Secret};
+use posthorn_egress::EgressPolicy;
 use posthorn_signing::key_ring::KeyRing;
 
-use crate::egress::EgressPolicy;
 use crate::retry::RetrySchedule;
 
 /// Which header family carries id, timestamp and signature.

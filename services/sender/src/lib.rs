@@ -6,7 +6,7 @@
 //! memory and what is parked in the waiting room; [`attempt`] makes one HTTP request and stores
 //! what follows from it.
 //!
-//! Pure: [`lanes`], [`retry`], [`classify`], [`request`], [`egress`]'s verdicts.
+//! Pure: [`lanes`], [`retry`], [`classify`], [`request`], [`posthorn_egress`]'s verdicts.
 //!
 //! *Guarantees*, each with its test in `tests/e2e`:
 //! - A job is acked, and a waiting delivery deleted, only after what follows from its attempt is
@@ -19,7 +19,6 @@ pub mod attempt;
 pub mod classify;
 pub mod client;
 pub mod config;
-pub mod egress;
 pub mod endpoint;
 mod intake;
 pub mod lanes;

@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use posthorn_egress::EgressPolicy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
-
-use crate::egress::EgressPolicy;
 
 /// Longest that a look-up may take; the attempt's own deadline may be shorter.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,106 +1,16 @@
-//! Which addresses a customer's URL may lead to. Pure.
-//!
-//! Endpoints are chosen by strangers, so the sender must not become their way into the operator's
-//! network. An address is denied unless it is ordinary public unicast, or the operator allows it.
-//!
-//! *Source*: IANA's special-purpose address registries for IPv4 and IPv6, and 168.63.129.16, which
-//! looks public and is a cloud's internal service address.
+//! What an operator allows beyond the public internet.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use posthorn_chassis::env::Env;
 
-/// A range of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cidr {
-    base: IpAddr,
-    bits: u8,
-}
-
-impl Cidr {
-    /// Reads `10.0.0.0/8`, `fc00::/7` or a single address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (base, bits) = match text.split_once('/') {
-            Some((base, bits)) => (base.parse().ok()?, bits.parse().ok()?),
-            None => {
-                let base: IpAddr = text.parse().ok()?;
-                (base, if base.is_ipv4() { 32 } else { 128 })
-            }
-        };
-        let widest = if base.is_ipv4() { 32 } else { 128 };
-        (bits <= widest).then_some(Self { base, bits })
-    }
-
-    const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> Self {
-        Self {
-            base: IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
-            bits,
-        }
-    }
-
-    const fn v6(head: [u16; 4], bits: u8) -> Self {
-        let [a, b, c, d] = head;
-        Self {
-            base: IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)),
-            bits,
-        }
-    }
-
-    /// Whether the range contains an address of its own family.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.base, address) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                u32::from(base) & mask == u32::from(address) & mask
-            }
-            (IpAddr::V6(base), IpAddr::V6(address)) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.bits))
-                    .unwrap_or(0);
-                u128::from(base) & mask == u128::from(address) & mask
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-}
-
-const DENIED_V4: [Cidr; 16] = [
-    Cidr::v4(0, 0, 0, 0, 8),
-    Cidr::v4(10, 0, 0, 0, 8),
-    Cidr::v4(100, 64, 0, 0, 10),
-    Cidr::v4(127, 0, 0, 0, 8),
-    Cidr::v4(168, 63, 129, 16, 32),
-    Cidr::v4(169, 254, 0, 0, 16),
-    Cidr::v4(172, 16, 0, 0, 12),
-    Cidr::v4(192, 0, 0, 0, 24),
-    Cidr::v4(192, 0, 2, 0, 24),
-    Cidr::v4(192, 88, 99, 0, 24),
-    Cidr::v4(192, 168, 0, 0, 16),
-    Cidr::v4(198, 18, 0, 0, 15),
-    Cidr::v4(198, 51, 100, 0, 24),
-    Cidr::v4(203, 0, 113, 0, 24),
-    Cidr::v4(224, 0, 0, 0, 4),
-    Cidr::v4(240, 0, 0, 0, 4),
-];
-
-/// Only 2000::/3 is global unicast; these parts of it are not public either.
-const GLOBAL_UNICAST_V6: Cidr = Cidr::v6([0x2000, 0, 0, 0], 3);
-const DENIED_V6: [Cidr; 4] = [
-    Cidr::v6([0x2001, 0, 0, 0], 23),
-    Cidr::v6([0x2001, 0x0db8, 0, 0], 32),
-    Cidr::v6([0x2002, 0, 0, 0], 16),
-    Cidr::v6([0x3fff, 0, 0, 0], 20),
-];
-/// NAT64's well-known prefix carries an IPv4 address: the verdict is that address's.
-const NAT64: Cidr = Cidr::v6([0x0064, 0xff9b, 0, 0], 96);
+use crate::{Cidr, is_public, unwrapped};
 
 /// What the operator allows beyond the public internet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EgressPolicy {
     ranges: Vec<Cidr>,
-    hosts: Vec<String>,
+    names: Vec<String>,
 }
 
 impl EgressPolicy {
@@ -131,7 +41,7 @@ impl EgressPolicy {
                 .bytes()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'))
             {
-                policy.hosts.push(item.to_ascii_lowercase());
+                policy.names.push(item.to_ascii_lowercase());
             } else {
                 return None;
             }
@@ -139,50 +49,35 @@ impl EgressPolicy {
         Some(policy)
     }
 
-    /// Whether a host is allowed by its name, whatever it resolves to.
+    /// Whether a host is allowed by its name, whatever it resolves to. A listed name that begins
+    /// with a dot stands for all names below it.
     #[must_use]
     pub fn allows_host(&self, host: &str) -> bool {
-        self.hosts
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(host))
+        let host = host.to_ascii_lowercase();
+        let fits = |name: &String| host == *name || (name.starts_with('.') && host.ends_with(name));
+        self.names.iter().any(fits)
     }
 
-    /// Whether an address may be contacted.
+    /// Whether an address may be contacted: it is public, or the operator lists it.
     #[must_use]
     pub fn allows(&self, address: IpAddr) -> bool {
-        let address = unwrap_embedded(address);
-        self.ranges.iter().any(|range| range.contains(address)) || is_public(address)
+        self.lists(address) || is_public(address)
     }
-}
 
-/// The IPv4 address inside a mapped or NAT64 address, so that no spelling hides it.
-fn unwrap_embedded(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else {
-        return address;
-    };
-    if let Some(v4) = v6.to_ipv4_mapped() {
-        return IpAddr::V4(v4);
-    }
-    if NAT64.contains(address) {
-        let [.., a, b, c, d] = v6.octets();
-        return IpAddr::V4(Ipv4Addr::new(a, b, c, d));
-    }
-    address
-}
-
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => !DENIED_V4.iter().any(|range| range.contains(address)),
-        IpAddr::V6(_) => {
-            GLOBAL_UNICAST_V6.contains(address)
-                && !DENIED_V6.iter().any(|range| range.contains(address))
-        }
+    /// Whether the operator lists an address.
+    #[must_use]
+    pub fn lists(&self, address: IpAddr) -> bool {
+        let inner = unwrapped(address);
+        let contains = |range: &Cidr| range.contains(address) || range.contains(inner);
+        self.ranges.iter().any(contains)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
 
@@ -275,6 +170,8 @@ mod tests {
         assert!(policy.allows("::1".parse().unwrap()));
         assert!(!policy.allows("10.0.0.1".parse().unwrap()));
         assert!(policy.allows_host("receiver.internal") && !policy.allows_host("internal"));
+        let below = EgressPolicy::parse(".svc").unwrap();
+        assert!(below.allows_host("a.SVC") && !below.allows_host("svc"));
         for bad in ["10.0.0.0/33", "a b", "http://x"] {
             assert_eq!(EgressPolicy::parse(bad), None, "{bad}");
         }
@@ -292,7 +189,7 @@ mod tests {
         #[test]
         fn nothing_outside_global_unicast_is_public(bits: u128) {
             let v6 = Ipv6Addr::from(bits & (u128::MAX >> 3));
-            let embedded = unwrap_embedded(IpAddr::V6(v6)).is_ipv4();
+            let embedded = unwrapped(IpAddr::V6(v6)).is_ipv4();
             prop_assert!(embedded || !allows(&v6.to_string()));
         }
     }

@@ -1,0 +1,13 @@
+//! Which addresses a customer's URL may lead to. Pure.
+//!
+//! Endpoints are chosen by strangers, so Posthorn must not become their way into the operator's
+//! network. An address is denied unless it is ordinary public unicast, or the operator allows it.
+//! api asks here to refuse early, and sender asks for each address that it is about to dial.
+
+mod address;
+mod cidr;
+mod policy;
+
+pub use address::{is_public, unwrapped};
+pub use cidr::Cidr;
+pub use policy::EgressPolicy;
