@@ -180,7 +180,6 @@ impl Ownership {
     /// Lets all partitions go. Until the last of them is empty we go on saying that we hold it:
     /// a successor that began earlier would repeat what is in flight here.
     async fn leave(mut self) {
-        self.gate.unready("shutting down");
         for held in self.held.values() {
             held.stop.cancel();
         }

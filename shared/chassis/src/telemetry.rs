@@ -37,10 +37,10 @@ use traces::Traces;
 /// Where the names of all our crates begin; tracing calls the module path the target.
 const OUR_CRATES: &str = "posthorn";
 
-/// Directives that come before the operator's: what these crates say below `info` is about their
-/// own works. Naming one of them in `POSTHORN_LOG` undoes this.
+/// Directives that come before the operator's: what these crates say otherwise is about their own
+/// works. Naming one of them in `POSTHORN_LOG` undoes this.
 const QUIET: &str = "h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info,\
-                     opentelemetry=info,opentelemetry_sdk=info";
+                     opentelemetry=warn,opentelemetry_sdk=warn";
 
 /// Keeps telemetry going, and flushes it at the end.
 ///

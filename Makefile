@@ -1,0 +1,99 @@
+# The only door, for people and for CI: `make` shows what there is.
+#
+# Needed: a Rust toolchain (rustup takes the version from rust-toolchain.toml) and a C linker.
+# Everything else is found on this machine or fetched into .tools/, which git ignores.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+IMAGE ?= posthorn:dev
+TOOLS := .config/tools
+
+##@ First
+
+.PHONY: run
+run: need-rust ## Start Posthorn here with a demo: NATS, PostgreSQL, all services, one signed delivery
+	@$(TOOLS) with $(CARGO) run --locked --bin posthorn -- dev --demo
+
+.PHONY: test
+test: need-rust official-libraries ## Run all tests, against real servers
+	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
+	@$(TOOLS) with $(CARGO) test --workspace --locked --no-fail-fast
+
+.PHONY: check
+check: lint docs deny test ## Everything that must hold before a change goes in
+
+##@ One at a time
+
+.PHONY: fmt
+fmt: need-rust ## Format the code
+	@$(CARGO) fmt --all
+
+.PHONY: lint
+lint: fmt-check typos clippy ## Check format, spelling and clippy's rules
+
+.PHONY: fmt-check
+fmt-check: need-rust
+	@$(CARGO) fmt --check --all
+
+.PHONY: typos
+typos:
+	@program=$$($(TOOLS) typos); "$$program"
+
+.PHONY: clippy
+clippy: need-rust
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: docs
+docs: need-rust ## Build the documentation of all crates; warnings are errors
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked
+
+.PHONY: deny
+deny: need-rust ## Check who may depend on what, and under which licences
+	@program=$$($(TOOLS) cargo-deny); "$$program" --locked --log-level error --config .deny.toml check bans licenses sources
+
+.PHONY: advisories
+advisories: need-rust ## Look for known weaknesses in what we depend on (fetches the RustSec list)
+	@program=$$($(TOOLS) cargo-deny); "$$program" --locked --log-level error --config .deny.toml check advisories
+
+.PHONY: e2e
+e2e: need-rust official-libraries ## Run only the tests of the whole fleet
+	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
+	@$(TOOLS) with $(CARGO) test --locked --no-fail-fast --package posthorn-e2e
+
+.PHONY: official-libraries
+official-libraries:
+	@tests/official-libraries/install.sh
+
+##@ Shipping
+
+.PHONY: image
+image: ## Build the container image (IMAGE=posthorn:dev)
+	@$(TOOLS) check docker
+	@docker build --file deploy/Dockerfile --tag "$(IMAGE)" .
+
+.PHONY: helm-check
+helm-check: ## Check the Helm chart
+	@if [ ! -f helm/posthorn/Chart.yaml ]; then echo "there is no chart yet, see helm/README.md"; exit 0; fi; \
+	$(TOOLS) check helm; helm lint --strict helm/posthorn; helm template posthorn helm/posthorn >/dev/null
+
+##@ Help
+
+.PHONY: tools
+tools: ## Fetch the helper programs now, and show what is there
+	@$(TOOLS) typos >/dev/null
+	@$(TOOLS) cargo-deny >/dev/null
+	@tests/official-libraries/install.sh
+	@$(TOOLS) show
+
+.PHONY: help
+help: ## Show this
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: need-rust
+need-rust:
+	@$(TOOLS) check $(firstword $(CARGO)) cc

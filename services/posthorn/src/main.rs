@@ -1,0 +1,71 @@
+//! Everything that Posthorn can do: a subcommand each.
+
+mod all;
+mod dev;
+mod jwt;
+mod migrate;
+mod output;
+mod roles;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An open-source webhook delivery fleet.
+#[derive(Parser)]
+#[command(name = "posthorn", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Accepts events over HTTP and NATS
+    Ingest(RoleArgs),
+    /// Finds out who receives each event
+    Fanout(RoleArgs),
+    /// Delivers to endpoints, and retries
+    Sender(RoleArgs),
+    /// Writes what happened into PostgreSQL
+    Recorder(RoleArgs),
+    /// Serves the REST API
+    Api(RoleArgs),
+    /// Runs all services in one process; brings the database's schema up to date first
+    All(RoleArgs),
+    /// Runs all services with a NATS and a PostgreSQL of their own, for development
+    Dev {
+        /// Show an event on its way: publish it on NATS, deliver it, fail, retry
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Brings the database's schema up to date
+    Migrate(RoleArgs),
+    /// Makes tokens for the REST API
+    Jwt {
+        #[command(subcommand)]
+        command: jwt::Command,
+    },
+}
+
+#[derive(Args)]
+struct RoleArgs {
+    /// Print the effective settings, without secrets, and exit
+    #[arg(long)]
+    print_config: bool,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Ingest(args) => roles::ingest(args.print_config),
+        Command::Fanout(args) => roles::fanout(args.print_config),
+        Command::Sender(args) => roles::sender(args.print_config),
+        Command::Recorder(args) => roles::recorder(args.print_config),
+        Command::Api(args) => roles::api(args.print_config),
+        Command::All(args) => all::all(args.print_config),
+        Command::Dev { demo } => dev::dev(demo),
+        Command::Migrate(args) => migrate::migrate(args.print_config),
+        Command::Jwt { command } => jwt::run(command),
+    }
+}

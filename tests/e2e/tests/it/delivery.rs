@@ -1,0 +1,225 @@
+//! The main job: an event arrives signed, byte for byte, and stands in history.
+
+use posthorn_e2e::{Client, Stack};
+use posthorn_harness::{Behaviour, Received, Receiver};
+use serde_json::json;
+
+use crate::SOON;
+
+const EVENT: &str = r#"{"type":"file.deleted","id":"event_1","timestamp":"2025-04-12T15:55:19.000Z","data":{ "b": 1.0, "a": "\u00e9" }}"#;
+const OBJECT: &str = r#"{"data":{ "b": 1.0, "a": "\u00e9" },"id":"event_1","timestamp":"2025-04-12T15:55:19.000Z","type":"file.deleted"}"#;
+
+/// Both official Rust libraries accept a delivery, and neither a changed one.
+fn assert_verifies(request: &Received, secret: &str) {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &request.headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+    let svix = svix::webhooks::Webhook::new(secret).unwrap();
+    svix.verify(&request.body, &headers).unwrap();
+    let standard = standardwebhooks::Webhook::new(secret).unwrap();
+    for (theirs, ours) in [
+        ("webhook-id", "svix-id"),
+        ("webhook-timestamp", "svix-timestamp"),
+        ("webhook-signature", "svix-signature"),
+    ] {
+        let value = headers[ours].clone();
+        headers.insert(theirs, value);
+    }
+    standard.verify(&request.body, &headers).unwrap();
+    let mut changed = request.body.to_vec();
+    changed[0] ^= 1;
+    assert!(svix.verify(&changed, &headers).is_err());
+    assert!(standard.verify(&changed, &headers).is_err());
+}
+
+#[tokio::test]
+async fn an_event_published_on_nats_arrives_signed_and_byte_exact() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    let (endpoint, secret) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    stack
+        .producer()
+        .await
+        .publish("posthorn.events.acme.file.deleted", EVENT)
+        .await;
+
+    let requests = receiver.wait_for("/hook", 1, SOON).await;
+    let request = &requests[0];
+    assert_eq!(request.text(), OBJECT);
+    assert_eq!(request.method, "POST");
+    assert_eq!(request.header("svix-id"), Some("event_1"));
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert!(
+        request
+            .header("user-agent")
+            .unwrap()
+            .starts_with("Posthorn/")
+    );
+    assert_verifies(request, &secret);
+
+    let attempts = stack.client.attempts(&app, "event_1", 1).await;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0]["status"], 0);
+    assert_eq!(attempts[0]["responseStatusCode"], 200);
+    assert_eq!(attempts[0]["endpointId"], json!(endpoint));
+    assert_eq!(receiver.count("/hook"), 1);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_over_nats_is_answered_with_the_id_that_is_delivered() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let producer = stack.producer().await;
+    let body = r#"{"type":"task.completed","data":{"task":1}}"#;
+    let answer = producer
+        .request(&format!("posthorn.publish.{app}"), body)
+        .await;
+    let id = posthorn_e2e::client::text(&answer["id"]);
+
+    let requests = receiver.wait_for("/hook", 1, SOON).await;
+    assert_eq!(requests[0].header("svix-id"), Some(id.as_str()));
+    let read: serde_json::Value = serde_json::from_slice(&requests[0].body).unwrap();
+    assert_eq!(read["data"], json!({"task": 1}));
+    assert_eq!(read["id"], json!(id));
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_svix_message_is_delivered_byte_for_byte_from_either_base_url() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    let (_, secret) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let payload = "{ \"z\": 1.00,\n \"a\": [ \"\\u00fc\" , 1e3 ] }";
+    let body = format!(r#"{{"eventType":"user.created","payload":{payload}}}"#);
+    for (client, count) in [
+        (stack.client.clone(), 1),
+        (stack.client.at(&stack.ingest_url), 2),
+    ] {
+        // Older SDKs end paths with a slash.
+        let request = client
+            .request("POST", &format!("/app/{app}/msg/"))
+            .body(body.clone());
+        let answer = Client::send(request).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let id = posthorn_e2e::client::text(&answer.body["id"]);
+        assert!(id.starts_with("msg_"), "{id}");
+
+        let requests = receiver.wait_for("/hook", count, SOON).await;
+        let request = requests.last().unwrap();
+        assert_eq!(request.text(), payload);
+        assert_eq!(request.header("svix-id"), Some(id.as_str()));
+        assert_verifies(request, &secret);
+        let read = stack.client.get(&format!("/app/{app}/msg/{id}")).await;
+        assert_eq!(
+            (read.status, &read.body["eventType"]),
+            (200, &json!("user.created"))
+        );
+        assert_eq!(read.body["timestamp"], answer.body["timestamp"]);
+    }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn during_a_rotation_both_secrets_verify() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    let (endpoint, old) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let path = format!("/app/{app}/endpoint/{endpoint}/secret");
+    let rotated = stack
+        .client
+        .post(&format!("{path}/rotate"), &json!({}))
+        .await;
+    assert!((200..300).contains(&rotated.status), "{rotated:?}");
+    let new = posthorn_e2e::client::text(&stack.client.get(&path).await.body["key"]);
+    assert_ne!(old, new);
+    stack
+        .producer()
+        .await
+        .publish("posthorn.events.acme.file.deleted", EVENT)
+        .await;
+
+    let requests = receiver.wait_for("/hook", 1, SOON).await;
+    let signatures = requests[0].header("svix-signature").unwrap();
+    assert_eq!(signatures.split(' ').count(), 2, "{signatures}");
+    assert_verifies(&requests[0], &old);
+    assert_verifies(&requests[0], &new);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_resend_is_one_more_attempt_with_the_same_id_and_body() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    let (endpoint, secret) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    stack
+        .producer()
+        .await
+        .publish("posthorn.events.acme.file.deleted", EVENT)
+        .await;
+    stack.client.attempts(&app, "event_1", 1).await;
+
+    let path = format!("/app/{app}/msg/event_1/endpoint/{endpoint}/resend");
+    let resent = stack.client.post(&path, &json!({})).await;
+    assert!((200..300).contains(&resent.status), "{resent:?}");
+    let requests = receiver.wait_for("/hook", 2, SOON).await;
+    assert_eq!(requests[1].text(), OBJECT);
+    assert_eq!(requests[1].header("svix-id"), Some("event_1"));
+    assert_verifies(&requests[1], &secret);
+    let attempts = stack.client.attempts(&app, "event_1", 2).await;
+    let triggers: Vec<_> = attempts
+        .iter()
+        .map(|attempt| attempt["triggerType"].clone())
+        .collect();
+    assert_eq!(triggers, [json!(0), json!(1)]);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn custom_headers_are_sent_and_cannot_replace_ours() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    let (endpoint, _) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let path = format!("/app/{app}/endpoint/{endpoint}/headers");
+    let put = |headers: serde_json::Value| stack.client.request("PUT", &path).json(&headers);
+    let refused = Client::send(put(json!({"headers": {"svix-id": "mine"}}))).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let set = Client::send(put(json!({"headers": {"X-Team": "blue"}}))).await;
+    assert_eq!(set.status, 204, "{set:?}");
+    stack
+        .producer()
+        .await
+        .publish("posthorn.events.acme.file.deleted", EVENT)
+        .await;
+
+    let requests = receiver.wait_for("/hook", 1, SOON).await;
+    assert_eq!(requests[0].header("x-team"), Some("blue"));
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_hanging_endpoint_holds_up_nobody_else() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    receiver.set("/hangs", Behaviour::Hang);
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hangs")).await;
+    stack.client.endpoint(&app, &receiver.url("/works")).await;
+    let producer = stack.producer().await;
+    // More than the hanging endpoint's share of places and of memory.
+    for number in 0..400 {
+        let body = format!(r#"{{"data":{{"n":{number}}}}}"#);
+        producer
+            .publish("posthorn.events.acme.load.tick", body)
+            .await;
+    }
+    let arrived = receiver.wait_for("/works", 400, SOON).await;
+    assert_eq!(arrived.len(), 400);
+    assert!(
+        receiver.most_at_once("/hangs") <= 32,
+        "{}",
+        receiver.most_at_once("/hangs")
+    );
+}

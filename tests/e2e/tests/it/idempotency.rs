@@ -1,0 +1,75 @@
+//! One key, one event: over each door, at once and later.
+
+use std::collections::HashSet;
+
+use futures::future::join_all;
+use posthorn_e2e::client::text;
+use posthorn_e2e::{Client, Stack};
+use posthorn_harness::Receiver;
+use serde_json::json;
+
+use crate::SOON;
+
+#[tokio::test]
+async fn a_key_used_by_many_makes_one_event() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let body = json!({"eventType": "a", "payload": {"n": 1}});
+    let send = |client: Client| {
+        let request = client.request("POST", &format!("/app/{app}/msg"));
+        Client::send(request.header("idempotency-key", "key-1").json(&body))
+    };
+    // Two servers, at the same time.
+    let clients = [stack.client.clone(), stack.client.at(&stack.ingest_url)];
+    let answers = join_all((0..20).map(|n| send(clients[n % 2].clone()))).await;
+    let later = send(stack.client.clone()).await;
+    let ids: HashSet<_> = answers
+        .iter()
+        .chain([&later])
+        .map(|a| text(&a.body["id"]))
+        .collect();
+    assert_eq!(ids.len(), 1, "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| answer.status == 202),
+        "{answers:?}"
+    );
+
+    let other = json!({"eventType": "a", "payload": {"n": 2}});
+    let request = stack.client.request("POST", &format!("/app/{app}/msg"));
+    let conflict = Client::send(request.header("idempotency-key", "key-1").json(&other)).await;
+    assert_eq!(
+        (conflict.status, &conflict.body["code"]),
+        (409, &json!("idempotency_conflict"))
+    );
+
+    receiver.wait_for("/hook", 1, SOON).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(receiver.count("/hook"), 1);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_producers_own_id_makes_one_event_over_every_door() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let producer = stack.producer().await;
+    let event = r#"{"type":"a","id":"own-1","data":1}"#;
+    for _ in 0..3 {
+        producer.publish("posthorn.events.acme.a", event).await;
+        let answer = producer.request("posthorn.publish.acme", event).await;
+        assert_eq!(answer["id"], "own-1", "{answer}");
+        let path = format!("/app/{app}/events");
+        let answer = Client::send(stack.client.request("POST", &path).body(event)).await;
+        assert_eq!((answer.status, &answer.body["id"]), (202, &json!("own-1")));
+    }
+    let other = r#"{"type":"a","id":"own-1","data":2}"#;
+    let answer = producer.request("posthorn.publish.acme", other).await;
+    assert_eq!(answer["error"]["code"], "conflict", "{answer}");
+
+    receiver.wait_for("/hook", 1, SOON).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(receiver.count("/hook"), 1);
+    stack.stop().await;
+}

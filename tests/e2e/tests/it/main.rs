@@ -1,0 +1,24 @@
+//! The whole fleet, from a producer's publish to a customer's endpoint and into history.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(
+    clippy::print_stdout,
+    reason = "figures are for whoever reads the test's output"
+)]
+
+mod crash;
+mod delivery;
+mod dev;
+mod doors;
+mod idempotency;
+mod official;
+mod outage;
+mod retry;
+mod shutdown;
+mod subscription;
+mod trace;
+
+use std::time::Duration;
+
+/// How long something that happens at once may take on a busy machine.
+const SOON: Duration = Duration::from_secs(30);

@@ -1,0 +1,85 @@
+//! PostgreSQL away for a minute: deliveries go on, and history is complete afterwards.
+
+use std::time::Duration;
+
+use posthorn_e2e::{Fleet, Load, Producer, Settings};
+use posthorn_harness::{DedicatedPostgres, Receiver, TestNats, eventually};
+use posthorn_store::{StoreConfig, migrate};
+
+/// Events per second while PostgreSQL is away.
+const RATE: u32 = 200;
+/// How long it is away.
+const AWAY: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_go_on_without_postgresql_and_history_catches_up() {
+    let (nats, mut postgres, receiver) = tokio::join!(
+        TestNats::start(),
+        DedicatedPostgres::start(),
+        Receiver::start()
+    );
+    migrate::migrate(&StoreConfig::from_url(&postgres.url()).unwrap())
+        .await
+        .unwrap();
+    let fleet = Fleet::start(Settings::new(&nats.url(), &postgres.url())).await;
+    let client = fleet.client();
+    let app = client.application("acme").await;
+    client.endpoint(&app, &receiver.url("/hook")).await;
+    let load = Load::start(Producer::connect(&nats.url()).await, &app, "outage", RATE);
+    receiver
+        .wait_for("/hook", 100, Duration::from_secs(30))
+        .await;
+
+    postgres.stop().await;
+    let before = receiver.count("/hook");
+    tokio::time::sleep(AWAY).await;
+    let during = receiver.count("/hook") - before;
+    let refused = client.get(&format!("/app/{app}/msg")).await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    postgres.restart().await;
+
+    let sent = load.end().await;
+    let tally = sent.wait_delivered(&receiver, &["/hook"]).await;
+    println!(
+        "PostgreSQL away for {AWAY:?}: {} events accepted at {:.0}/s, {during} delivered \
+         meanwhile, 0 lost, {} duplicates",
+        tally.accepted, tally.rate, tally.duplicates
+    );
+    assert!(during > 60 * 150, "only {during} deliveries in a minute");
+    let database = StoreConfig::from_url(&postgres.url()).unwrap();
+    let store = posthorn_store::Store::connect(&database).unwrap();
+    let app = posthorn_event_schema::ApplicationId::parse(&app).unwrap();
+    eventually(Duration::from_secs(120), "a complete history", async || {
+        let mut missing = 0;
+        for id in &sent.accepted {
+            let id = posthorn_event_schema::EventId::parse(id).unwrap();
+            let attempts = attempts(&store, &app, &id).await;
+            missing += usize::from(attempts == 0);
+        }
+        if missing == 0 {
+            Ok(())
+        } else {
+            Err(format!("{missing} events without an attempt"))
+        }
+    })
+    .await;
+    fleet.stop().await;
+}
+
+/// How many attempts of an event history has.
+async fn attempts(
+    store: &posthorn_store::Store,
+    app: &posthorn_event_schema::ApplicationId,
+    id: &posthorn_event_schema::EventId,
+) -> usize {
+    use posthorn_store::Page;
+    use posthorn_store::history::{AttemptFilter, Content};
+    let Ok(Some(event)) = store.event(app, id, Content::Skip).await else {
+        return 0;
+    };
+    let (filter, page) = (AttemptFilter::default(), Page::first(10));
+    let found = store
+        .list_event_attempts(&event.place(), &filter, Content::Skip, &page)
+        .await;
+    found.map_or(0, |slice| slice.items.len())
+}

@@ -1,0 +1,151 @@
+//! What follows a failed attempt.
+
+use std::time::Duration;
+
+use posthorn_e2e::Stack;
+use posthorn_harness::{Behaviour, Receiver, eventually};
+use serde_json::json;
+
+use crate::SOON;
+
+/// A stack with one endpoint at `/hook`, and an event that was published.
+async fn published(receiver: &Receiver, schedule: &str) -> (Stack, String, String) {
+    let stack =
+        Stack::start_with(|settings| settings.with("POSTHORN_RETRY_SCHEDULE", schedule)).await;
+    let app = stack.client.application("acme").await;
+    let (endpoint, _) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let producer = stack.producer().await;
+    producer
+        .publish("posthorn.events.acme.a", r#"{"id":"event_1","data":1}"#)
+        .await;
+    (stack, app, endpoint)
+}
+
+#[tokio::test]
+async fn a_failing_endpoint_is_retried_after_each_wait_until_it_works() {
+    let receiver = Receiver::start().await;
+    receiver.set(
+        "/hook",
+        Behaviour::FailThenOk {
+            failures: 3,
+            status: 503,
+        },
+    );
+    let (stack, app, _) = published(&receiver, "300ms,600ms,900ms,2s").await;
+
+    let requests = receiver.wait_for("/hook", 4, SOON).await;
+    for (pair, wait) in requests.windows(2).zip([300, 600, 900]) {
+        let gap = pair[1].arrived - pair[0].arrived;
+        assert!(
+            gap >= Duration::from_millis(wait * 9 / 10),
+            "{gap:?} instead of {wait} ms"
+        );
+        assert_eq!(pair[0].header("svix-id"), pair[1].header("svix-id"));
+        assert_eq!(pair[0].body, pair[1].body);
+    }
+    let attempts = stack.client.attempts(&app, "event_1", 4).await;
+    let statuses: Vec<_> = attempts
+        .iter()
+        .map(|a| a["responseStatusCode"].clone())
+        .collect();
+    assert_eq!(statuses, [json!(503), json!(503), json!(503), json!(200)]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(
+        receiver.count("/hook"),
+        4,
+        "a delivered event is not sent again"
+    );
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn history_tells_when_the_next_attempt_comes() {
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::Status(500));
+    let (stack, app, endpoint) = published(&receiver, "1h,2h").await;
+    let path = format!("/app/{app}/msg/event_1/endpoint");
+    let next = eventually(SOON, "the next attempt in history", async || {
+        let answer = stack.client.get(&path).await;
+        let found = answer.body["data"]
+            .as_array()
+            .and_then(|list| list.iter().find(|item| item["id"] == json!(endpoint)));
+        let next = found.and_then(|item| item["nextAttempt"].as_str().map(str::to_owned));
+        next.ok_or_else(|| format!("{answer:?}"))
+    })
+    .await;
+    assert!(next.ends_with('Z'), "{next}");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn the_last_failure_exhausts_the_delivery() {
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::with_body(500, "out of order"));
+    let (stack, app, _) = published(&receiver, "50ms,100ms").await;
+    let attempts = stack.client.attempts(&app, "event_1", 3).await;
+    assert!(
+        attempts.iter().all(|attempt| attempt["status"] == 2),
+        "{attempts:?}"
+    );
+    assert_eq!(attempts[2]["response"], "out of order");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(receiver.count("/hook"), 3);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn retry_after_lengthens_a_wait() {
+    let receiver = Receiver::start().await;
+    let busy = Behaviour::with_headers(429, &[("retry-after", "2")]);
+    receiver.set(
+        "/hook",
+        Behaviour::Sequence(vec![busy, Behaviour::Status(200)]),
+    );
+    let (stack, _, _) = published(&receiver, "50ms,100ms").await;
+    let requests = receiver.wait_for("/hook", 2, SOON).await;
+    let gap = requests[1].arrived - requests[0].arrived;
+    assert!(gap >= Duration::from_millis(1_900), "{gap:?}");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn hostile_answers_are_failures_within_the_deadline_and_bounded() {
+    let receiver = Receiver::start().await;
+    let drip = Behaviour::SlowDrip(Duration::from_millis(50));
+    let answers = vec![
+        Behaviour::Redirect(receiver.url("/elsewhere")),
+        Behaviour::Reset,
+        Behaviour::Hang,
+        Behaviour::Garbage,
+        drip,
+        Behaviour::Status(204),
+    ];
+    receiver.set("/hook", Behaviour::Sequence(answers));
+    let (stack, app, _) = published(&receiver, "50ms,50ms,50ms,50ms,50ms,50ms").await;
+    let attempts = stack.client.attempts(&app, "event_1", 6).await;
+    let codes: Vec<_> = attempts
+        .iter()
+        .map(|a| a["responseStatusCode"].clone())
+        .collect();
+    assert_eq!(codes[0], json!(302));
+    assert_eq!(codes[5], json!(204));
+    assert_eq!(receiver.count("/elsewhere"), 0, "a redirect was followed");
+    for attempt in &attempts {
+        let took = attempt["responseDurationMs"].as_u64().unwrap();
+        assert!(took < 4_000, "{attempt}");
+    }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut_off() {
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::EndlessBody);
+    let (stack, app, _) = published(&receiver, "1h").await;
+    let attempts = stack.client.attempts(&app, "event_1", 1).await;
+    assert!(
+        attempts[0]["response"].as_str().unwrap().len() <= 64 * 1024,
+        "kept too much"
+    );
+    stack.stop().await;
+}
