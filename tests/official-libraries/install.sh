@@ -41,7 +41,7 @@ python_packages() {
 
 node_packages() {
     cp "$here/package.json" "$here/package-lock.json" "$1"
-    PATH="$node_folder:$PATH" npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error
+    PATH="$node_folder:$PATH" npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error >&2
 }
 
 # Writes a command; its text comes from standard input.

@@ -72,7 +72,7 @@ mod tests {
         let cases = [
             ("", "", 0),
             ("abc", "abc", 0),
-            ("abc", "abd", 1),
+            ("abc", "abx", 1),
             ("abc", "ab", 1),
         ];
         for (left, right, count) in cases {

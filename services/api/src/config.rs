@@ -1,0 +1,126 @@
+//! The settings of this service.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use posthorn_chassis::Env;
+use posthorn_signing::KeyRing;
+
+use crate::endpoint_url::{EgressAllow, UrlRules};
+
+/// Svix's port, so that a move needs no new address.
+const DEFAULT_ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8071);
+/// Long enough to cost nothing, short enough that a lost entry heals within a retry or two.
+const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// What browsers and proxies commonly handle.
+const DEFAULT_MAX_URL_BYTES: usize = 2_048;
+/// Fan-out looks at every endpoint of an application for each of its events.
+const DEFAULT_MAX_ENDPOINTS: u32 = 50_000;
+/// Longer than the recorder takes to write an event down (about 100 ms).
+const DEFAULT_FRESH_WAIT: Duration = Duration::from_secs(2);
+
+/// The settings of this service.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// Where the API is served; port 0 picks a free one. `POSTHORN_API_ADDR`, default 0.0.0.0:8071.
+    pub addr: SocketAddr,
+    /// Pause between two repairs of the configuration snapshot.
+    /// `POSTHORN_API_RECONCILE_INTERVAL`, default 5 min.
+    pub reconcile_interval: Duration,
+    /// What endpoint URLs must be like: `POSTHORN_API_MAX_URL_BYTES` (2048),
+    /// `POSTHORN_ENDPOINT_HTTPS_ONLY` (false) and `POSTHORN_EGRESS_ALLOW` (nothing).
+    pub url_rules: UrlRules,
+    /// Most live endpoints of an application. `POSTHORN_API_MAX_ENDPOINTS_PER_APPLICATION`,
+    /// default 50,000; creations at the same moment may pass it by a few.
+    pub max_endpoints_per_application: u32,
+    /// How long a read of a message that was created just now waits for history to have it.
+    /// `POSTHORN_API_FRESH_MESSAGE_WAIT`, default 2 s.
+    pub fresh_message_wait: Duration,
+    /// Seals secrets at rest. `POSTHORN_ENCRYPTION_KEYS`, required: `id:base64key[,…]`, the first
+    /// key seals, all open.
+    pub keys: KeyRing,
+}
+
+impl ApiConfig {
+    /// Reads the settings; mistakes are reported by [`Env::finish`].
+    #[must_use]
+    pub fn from_env(env: &mut Env) -> Self {
+        let config = Self {
+            addr: env.socket_addr("POSTHORN_API_ADDR", DEFAULT_ADDR),
+            reconcile_interval: env.duration(
+                "POSTHORN_API_RECONCILE_INTERVAL",
+                DEFAULT_RECONCILE_INTERVAL,
+            ),
+            url_rules: UrlRules {
+                max_len: env.bytes("POSTHORN_API_MAX_URL_BYTES", DEFAULT_MAX_URL_BYTES),
+                https_only: env.bool("POSTHORN_ENDPOINT_HTTPS_ONLY", false),
+                allow: env.parsed(
+                    "POSTHORN_EGRESS_ALLOW",
+                    EgressAllow::default(),
+                    "addresses, ranges such as 10.0.0.0/8 and host names, separated by commas",
+                    |list| EgressAllow::parse(list).ok(),
+                ),
+            },
+            max_endpoints_per_application: env.number(
+                "POSTHORN_API_MAX_ENDPOINTS_PER_APPLICATION",
+                DEFAULT_MAX_ENDPOINTS,
+                1..=1_000_000,
+            ),
+            fresh_message_wait: env.duration("POSTHORN_API_FRESH_MESSAGE_WAIT", DEFAULT_FRESH_WAIT),
+            keys: keys(env),
+        };
+        env.check(!config.reconcile_interval.is_zero(), || {
+            "POSTHORN_API_RECONCILE_INTERVAL: expected more than 0s".to_owned()
+        });
+        config
+    }
+}
+
+/// After a mistake, which ends the process, a ring of our own stands in.
+fn keys(env: &mut Env) -> KeyRing {
+    let expected = "a key ring, id:base64key of 32 bytes[,id:base64key…]";
+    let text = env.required_secret("POSTHORN_ENCRYPTION_KEYS", expected);
+    match KeyRing::parse(text.expose()) {
+        Ok(keys) => keys,
+        Err(error) => {
+            env.check(text.expose().is_empty(), || {
+                format!("POSTHORN_ENCRYPTION_KEYS: {error}")
+            });
+            KeyRing::parse(&KeyRing::generate_text()).expect("a generated ring reads back")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_need_only_the_keys() {
+        let mut env = Env::from_pairs([("POSTHORN_ENCRYPTION_KEYS", KeyRing::generate_text())]);
+        let config = ApiConfig::from_env(&mut env);
+        env.finish().unwrap();
+        assert_eq!(config.addr.to_string(), "0.0.0.0:8071");
+        assert_eq!(config.url_rules.max_len, 2_048);
+    }
+
+    #[test]
+    fn mistakes_are_told_together_and_without_the_keys() {
+        let mut env = Env::from_pairs([
+            ("POSTHORN_ENCRYPTION_KEYS", "1:hunter2"),
+            ("POSTHORN_EGRESS_ALLOW", "10.0.0.0/99"),
+            ("POSTHORN_API_RECONCILE_INTERVAL", "0s"),
+        ]);
+        drop(ApiConfig::from_env(&mut env));
+        let mistakes = env.finish().unwrap_err();
+        assert_eq!(mistakes.mistakes.len(), 3, "{mistakes}");
+        assert!(!mistakes.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn missing_keys_are_one_mistake() {
+        let mut env = Env::from_pairs([("POSTHORN_API_ADDR", "127.0.0.1:0")]);
+        drop(ApiConfig::from_env(&mut env));
+        assert_eq!(env.finish().unwrap_err().mistakes.len(), 1);
+    }
+}

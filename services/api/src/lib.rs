@@ -1,0 +1,34 @@
+//! The REST API, in Svix's words and shapes: configuration, history, resend.
+//!
+//! | Modules | Hold |
+//! | --- | --- |
+//! | [`config`], [`service`] | the settings, and the process |
+//! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
+//! | `lookup`, `paging`, `failure` | what routes have in common |
+//! | [`public`] | the JSON that callers send and receive |
+//! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
+//! | [`snapshot`], [`reconcile`] | telling the fleet what changed |
+//!
+//! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
+
+pub mod address;
+pub mod config;
+pub mod custom_headers;
+pub mod endpoint_url;
+mod failure;
+mod fields;
+mod lookup;
+pub mod moment;
+mod paging;
+pub mod public;
+pub mod reconcile;
+mod router;
+mod routes;
+mod scope;
+pub mod sealing;
+pub mod service;
+pub mod snapshot;
+mod state;
+
+pub use config::ApiConfig;
+pub use service::Api;

@@ -1,0 +1,198 @@
+//! Endpoints, their secrets and their headers as callers send and receive them.
+//!
+//! Both generations of Svix's SDKs are served: `eventTypes` and `filterTypes`, `throttleRate` and
+//! `rateLimit` are spellings of one field, and `version` is a number that old SDKs insist on.
+
+use std::collections::BTreeMap;
+
+use posthorn_store::application::Metadata;
+use posthorn_store::endpoint::EndpointRow;
+use serde::{Deserialize, Serialize};
+
+use super::present;
+use crate::custom_headers::CustomHeaders;
+
+/// An endpoint to create, or to replace another with.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointIn {
+    /// Where it receives.
+    pub url: String,
+    /// What people note about it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The customer's own name for it.
+    #[serde(default)]
+    pub uid: Option<String>,
+    /// Most deliveries per second.
+    #[serde(default)]
+    pub throttle_rate: Option<u16>,
+    /// The older spelling of `throttleRate`.
+    #[serde(default)]
+    pub rate_limit: Option<u16>,
+    /// It receives nothing for now.
+    #[serde(default)]
+    pub disabled: Option<bool>,
+    /// The types that it receives; null or empty = all.
+    #[serde(default)]
+    pub event_types: Option<Vec<String>>,
+    /// The older spelling of `eventTypes`.
+    #[serde(default)]
+    pub filter_types: Option<Vec<String>>,
+    /// The channels that it receives; null or empty = all.
+    #[serde(default)]
+    pub channels: Option<Vec<String>>,
+    /// The customer's notes.
+    #[serde(default)]
+    pub metadata: Option<Metadata>,
+    /// Its signing secret; made by us when absent. Only read at creation.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// Headers to add to every delivery. Only read at creation.
+    #[serde(default)]
+    pub headers: Option<CustomHeaders>,
+}
+
+/// What to change in an endpoint.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointPatch {
+    /// Where it receives.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// What people note about it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The customer's own name for it; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    pub uid: Option<Option<String>>,
+    /// Most deliveries per second; null lifts the limit.
+    #[serde(default, deserialize_with = "present")]
+    pub throttle_rate: Option<Option<u16>>,
+    /// The older spelling of `throttleRate`.
+    #[serde(default, deserialize_with = "present")]
+    pub rate_limit: Option<Option<u16>>,
+    /// It receives nothing for now.
+    #[serde(default)]
+    pub disabled: Option<bool>,
+    /// The types that it receives; null or empty = all.
+    #[serde(default, deserialize_with = "present")]
+    pub event_types: Option<Option<Vec<String>>>,
+    /// The older spelling of `eventTypes`.
+    #[serde(default, deserialize_with = "present")]
+    pub filter_types: Option<Option<Vec<String>>>,
+    /// The channels that it receives; null or empty = all.
+    #[serde(default, deserialize_with = "present")]
+    pub channels: Option<Option<Vec<String>>>,
+    /// The customer's notes.
+    #[serde(default)]
+    pub metadata: Option<Metadata>,
+}
+
+/// An endpoint. Its secret is never part of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointOut {
+    /// Its id.
+    pub id: String,
+    /// Where it receives.
+    pub url: String,
+    /// What people note about it.
+    pub description: String,
+    /// The customer's own name for it.
+    pub uid: Option<String>,
+    /// The older spelling of `throttleRate`.
+    pub rate_limit: Option<u16>,
+    /// Most deliveries per second.
+    pub throttle_rate: Option<u16>,
+    /// Without meaning; SDKs of the first generation insist on it.
+    pub version: u16,
+    /// It receives nothing for now.
+    pub disabled: bool,
+    /// The types that it receives; null = all.
+    pub event_types: Option<Vec<String>>,
+    /// The older spelling of `eventTypes`.
+    pub filter_types: Option<Vec<String>>,
+    /// The channels that it receives; null = all.
+    pub channels: Option<Vec<String>>,
+    /// When it was created.
+    pub created_at: String,
+    /// When it was changed last.
+    pub updated_at: String,
+    /// The customer's notes.
+    pub metadata: Metadata,
+}
+
+impl From<EndpointRow> for EndpointOut {
+    fn from(row: EndpointRow) -> Self {
+        let settings = row.settings;
+        let event_types = texts(settings.event_types);
+        Self {
+            id: row.id.to_string(),
+            url: settings.url,
+            description: settings.description,
+            uid: settings.uid.map(|uid| uid.to_string()),
+            rate_limit: settings.throttle_rate,
+            throttle_rate: settings.throttle_rate,
+            version: 1,
+            disabled: settings.disabled,
+            event_types: event_types.clone(),
+            filter_types: event_types,
+            channels: texts(settings.channels),
+            created_at: row.created_at.to_rfc3339_micros(),
+            updated_at: row.updated_at.to_rfc3339_micros(),
+            metadata: settings.metadata,
+        }
+    }
+}
+
+fn texts<T: ToString>(list: Option<Vec<T>>) -> Option<Vec<String>> {
+    list.map(|list| list.iter().map(ToString::to_string).collect())
+}
+
+/// What a receiver verifies deliveries with.
+#[derive(Debug, Serialize)]
+pub struct SecretOut {
+    /// `whsec_…`, or the public half `whpk_…` of a key pair.
+    pub key: String,
+}
+
+/// A wish for a new secret.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotateIn {
+    /// The new secret; made by us when absent.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// How long the old secret signs on.
+    #[serde(default)]
+    pub grace_period_seconds: Option<u64>,
+}
+
+/// Headers to have instead of all present ones.
+#[derive(Debug, Deserialize)]
+pub struct HeadersIn {
+    /// Names and values.
+    pub headers: CustomHeaders,
+}
+
+/// Headers to set and to remove.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadersPatch {
+    /// Names and values; null removes a header.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Option<String>>,
+    /// Names of headers to remove.
+    #[serde(default)]
+    pub delete_headers: Vec<String>,
+}
+
+/// An endpoint's headers, those with credentials by name only.
+#[derive(Debug, Serialize)]
+pub struct HeadersOut {
+    /// Names and values.
+    pub headers: CustomHeaders,
+    /// Names of the headers whose values are not shown.
+    pub sensitive: Vec<String>,
+}

@@ -1,0 +1,32 @@
+//! The routes, a file for each kind of object, with their full paths.
+
+mod application;
+mod attempt;
+mod endpoint;
+mod endpoint_headers;
+mod endpoint_secret;
+mod event_type;
+mod filter;
+mod health;
+mod message;
+mod resend;
+mod unserved;
+
+use axum::Router;
+
+use crate::state::ApiState;
+
+/// All routes of this crate.
+pub(crate) fn router() -> Router<ApiState> {
+    Router::new()
+        .merge(health::router())
+        .merge(application::router())
+        .merge(endpoint::router())
+        .merge(endpoint_secret::router())
+        .merge(endpoint_headers::router())
+        .merge(event_type::router())
+        .merge(message::router())
+        .merge(attempt::router())
+        .merge(resend::router())
+        .merge(unserved::router())
+}

@@ -1,0 +1,213 @@
+//! Applications: one customer's space each.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use posthorn_chassis::entropy;
+use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
+use posthorn_public_http::{ApiError, JsonBody, QueryParams};
+use posthorn_store::application::{ApplicationChange, ApplicationRow, NewApplication, Saved};
+use posthorn_store::listing::Order;
+
+use crate::fields::Fields;
+use crate::public::application::{ApplicationIn, ApplicationOut, ApplicationPatch};
+use crate::public::list::ListOut;
+use crate::scope::{ApplicationCaller, OrganizationCaller, no_entity};
+use crate::state::ApiState;
+use crate::{failure, moment, paging};
+
+pub(crate) fn router() -> Router<ApiState> {
+    Router::new()
+        .route("/api/v1/app", get(list).post(create))
+        .route(
+            "/api/v1/app/{app_id}",
+            get(one).put(replace).patch(patch).delete(remove),
+        )
+}
+
+async fn list(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    query: QueryParams,
+) -> Result<Json<ListOut<ApplicationOut>>, ApiError> {
+    let page = paging::page(&query, ApplicationId::parse)?;
+    let order = paging::order(&query, Order::Ascending)?;
+    let slice = state
+        .store
+        .list_applications(&organization, order, &page)
+        .await;
+    let slice = slice.map_err(|error| failure::store(&error))?;
+    let applications = slice.items.into_iter().map(ApplicationOut::from).collect();
+    Ok(Json(ListOut::new(
+        applications,
+        slice.done,
+        |application| &application.id,
+    )))
+}
+
+async fn create(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    query: QueryParams,
+    JsonBody(body): JsonBody<ApplicationIn>,
+) -> Result<Response, ApiError> {
+    let new = checked(organization, body)?;
+    let existing = match (&new.uid, query.one("get_if_exists")) {
+        (Some(uid), Some("true")) => {
+            Some((new.organization.clone(), ApplicationRef::Uid(uid.clone())))
+        }
+        _ => None,
+    };
+    match insert(&state, new).await? {
+        Some(row) => Ok(answer(StatusCode::CREATED, row)),
+        None => {
+            let (organization, reference) = existing.ok_or_else(taken)?;
+            let found = state.store.application(&organization, &reference).await;
+            let found = found.map_err(|error| failure::store(&error))?;
+            found
+                .map(|row| answer(StatusCode::OK, row))
+                .ok_or_else(taken)
+        }
+    }
+}
+
+async fn one(caller: ApplicationCaller) -> Json<ApplicationOut> {
+    Json(caller.application.into())
+}
+
+/// Replaces an application, or makes a new one when the path names none.
+async fn replace(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    caller: Result<ApplicationCaller, ApiError>,
+    JsonBody(body): JsonBody<ApplicationIn>,
+) -> Result<Response, ApiError> {
+    let new = checked(organization, body)?;
+    let existing = match caller {
+        Ok(caller) => caller.application,
+        Err(error) if error.status() == StatusCode::NOT_FOUND => {
+            let made = insert(&state, new).await?.ok_or_else(taken)?;
+            return Ok(answer(StatusCode::CREATED, made));
+        }
+        Err(error) => return Err(error),
+    };
+    let change = ApplicationChange {
+        uid: Some(new.uid),
+        name: Some(new.name),
+        throttle_rate: Some(new.throttle_rate),
+        metadata: Some(new.metadata),
+    };
+    change_row(&state, &existing, &change)
+        .await
+        .map(|row| answer(StatusCode::OK, row))
+}
+
+async fn patch(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    JsonBody(body): JsonBody<ApplicationPatch>,
+) -> Result<Json<ApplicationOut>, ApiError> {
+    caller.require_organization()?;
+    let mut fields = Fields::default();
+    if let Some(name) = &body.name {
+        fields.name(name);
+    }
+    if let Some(metadata) = &body.metadata {
+        fields.metadata(metadata);
+    }
+    let rate = body.throttle_rate.or(body.rate_limit);
+    let change = ApplicationChange {
+        uid: body.uid.map(|uid| fields.uid(uid, ApplicationId::PREFIX)),
+        name: body.name,
+        throttle_rate: rate.map(|rate| fields.rate(rate)),
+        metadata: body.metadata,
+    };
+    fields.finish()?;
+    change_row(&state, &caller.application, &change)
+        .await
+        .map(|row| Json(row.into()))
+}
+
+async fn remove(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+) -> Result<StatusCode, ApiError> {
+    caller.require_organization()?;
+    let (organization, id) = (&caller.organization, &caller.application.id);
+    let deleted = state
+        .store
+        .delete_application(organization, id, moment::now())
+        .await;
+    let deleted = deleted
+        .map_err(|error| failure::store(&error))?
+        .ok_or_else(no_entity)?;
+    state.snapshots.tell_application(&deleted.application).await;
+    state.snapshots.tell_endpoints(id, &deleted.endpoints).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn checked(organization: OrganizationId, body: ApplicationIn) -> Result<NewApplication, ApiError> {
+    let mut fields = Fields::default();
+    fields.name(&body.name);
+    let metadata = body.metadata.unwrap_or_default();
+    fields.metadata(&metadata);
+    let uid = fields.uid(body.uid, ApplicationId::PREFIX);
+    let throttle_rate = fields.rate(body.throttle_rate.or(body.rate_limit));
+    fields.finish()?;
+    let at = moment::now();
+    let id = ApplicationId::generate(at, entropy::bytes());
+    Ok(NewApplication {
+        id,
+        organization,
+        uid,
+        name: body.name,
+        throttle_rate,
+        metadata,
+        at,
+    })
+}
+
+/// Stores an application and tells the fleet; `None` when its uid is taken.
+async fn insert(state: &ApiState, new: NewApplication) -> Result<Option<ApplicationRow>, ApiError> {
+    let saved = state.store.create_application(&new).await;
+    match saved.map_err(|error| failure::store(&error))? {
+        Saved::Row(row) => {
+            state.snapshots.tell_application(&row).await;
+            Ok(Some(row))
+        }
+        Saved::Taken | Saved::Missing => Ok(None),
+    }
+}
+
+async fn change_row(
+    state: &ApiState,
+    row: &ApplicationRow,
+    change: &ApplicationChange,
+) -> Result<ApplicationRow, ApiError> {
+    let at = moment::now();
+    let saved = state
+        .store
+        .update_application(&row.organization, &row.id, change, at)
+        .await;
+    match saved.map_err(|error| failure::store(&error))? {
+        Saved::Row(row) => {
+            state.snapshots.tell_application(&row).await;
+            Ok(row)
+        }
+        Saved::Taken => Err(taken()),
+        Saved::Missing => Err(no_entity()),
+    }
+}
+
+fn answer(status: StatusCode, row: ApplicationRow) -> Response {
+    (status, Json(ApplicationOut::from(row))).into_response()
+}
+
+fn taken() -> ApiError {
+    ApiError::conflict(
+        "conflict",
+        "An application with that id or uid already exists",
+    )
+}

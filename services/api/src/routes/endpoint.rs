@@ -1,0 +1,306 @@
+//! Endpoints: URLs that receive events.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use posthorn_chassis::entropy;
+use posthorn_event_schema::{EndpointId, EventType, OrganizationId};
+use posthorn_public_http::{ApiError, JsonBody, QueryParams};
+use posthorn_signing::SigningSecret;
+use posthorn_store::application::Saved;
+use posthorn_store::endpoint::{EndpointChange, EndpointRow, EndpointSettings, NewEndpoint};
+use posthorn_store::listing::Order;
+
+use super::endpoint_headers;
+use crate::custom_headers::CustomHeaders;
+use crate::fields::Fields;
+use crate::public::endpoint::{EndpointIn, EndpointOut, EndpointPatch};
+use crate::public::list::ListOut;
+use crate::scope::{ApplicationCaller, no_entity};
+use crate::sealing::{self, Owner};
+use crate::state::ApiState;
+use crate::{failure, lookup, moment, paging};
+
+pub(crate) fn router() -> Router<ApiState> {
+    Router::new()
+        .route("/api/v1/app/{app_id}/endpoint", get(list).post(create))
+        .route(
+            "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+            get(one).put(replace).patch(patch).delete(remove),
+        )
+}
+
+/// What a caller sets at creation, checked.
+struct Wanted {
+    settings: EndpointSettings,
+    secret: SigningSecret,
+    headers: CustomHeaders,
+}
+
+async fn list(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    query: QueryParams,
+) -> Result<Json<ListOut<EndpointOut>>, ApiError> {
+    let page = paging::page(&query, EndpointId::parse)?;
+    let order = paging::order(&query, Order::Descending)?;
+    let slice = state
+        .store
+        .list_endpoints(&caller.application.id, order, &page)
+        .await;
+    let slice = slice.map_err(|error| failure::store(&error))?;
+    let endpoints = slice.items.into_iter().map(EndpointOut::from).collect();
+    Ok(Json(ListOut::new(
+        endpoints,
+        slice.done,
+        |endpoint: &EndpointOut| &endpoint.id,
+    )))
+}
+
+async fn create(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    JsonBody(body): JsonBody<EndpointIn>,
+) -> Result<Response, ApiError> {
+    let wanted = checked(&state, &caller.organization, body).await?;
+    let row = insert(&state, &caller, wanted).await?;
+    Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response())
+}
+
+async fn one(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    Path((_app, name)): Path<(String, String)>,
+) -> Result<Json<EndpointOut>, ApiError> {
+    let row = lookup::endpoint(&state, &caller.application.id, &name).await?;
+    Ok(Json(row.into()))
+}
+
+/// Replaces an endpoint's settings, or makes a new endpoint when the path names none.
+async fn replace(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    Path((_app, name)): Path<(String, String)>,
+    JsonBody(body): JsonBody<EndpointIn>,
+) -> Result<Response, ApiError> {
+    let wanted = checked(&state, &caller.organization, body).await?;
+    let existing = match lookup::endpoint(&state, &caller.application.id, &name).await {
+        Ok(row) => row,
+        Err(error) if error.status() == StatusCode::NOT_FOUND => {
+            let row = insert(&state, &caller, wanted).await?;
+            return Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response());
+        }
+        Err(error) => return Err(error),
+    };
+    let settings = wanted.settings;
+    let change = EndpointChange {
+        uid: Some(settings.uid),
+        url: Some(settings.url),
+        description: Some(settings.description),
+        event_types: Some(settings.event_types),
+        channels: Some(settings.channels),
+        disabled: Some(settings.disabled),
+        throttle_rate: Some(settings.throttle_rate),
+        metadata: Some(settings.metadata),
+    };
+    let row = update(&state, &existing, &change).await?;
+    Ok(Json(EndpointOut::from(row)).into_response())
+}
+
+async fn patch(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    Path((_app, name)): Path<(String, String)>,
+    JsonBody(body): JsonBody<EndpointPatch>,
+) -> Result<Json<EndpointOut>, ApiError> {
+    let existing = lookup::endpoint(&state, &caller.application.id, &name).await?;
+    let mut fields = Fields::default();
+    if let Some(description) = &body.description {
+        fields.description(description);
+    }
+    if let Some(metadata) = &body.metadata {
+        fields.metadata(metadata);
+    }
+    let event_types = body.event_types.or(body.filter_types);
+    let rate = body.throttle_rate.or(body.rate_limit);
+    let change = EndpointChange {
+        uid: body.uid.map(|uid| fields.uid(uid, EndpointId::PREFIX)),
+        url: body
+            .url
+            .and_then(|url| check_url(&state, &mut fields, &url)),
+        description: body.description,
+        event_types: event_types.map(|names| fields.event_types(names)),
+        channels: body.channels.map(|names| fields.channels(names)),
+        disabled: body.disabled,
+        throttle_rate: rate.map(|rate| fields.rate(rate)),
+        metadata: body.metadata,
+    };
+    let types = change.event_types.as_ref().and_then(Option::as_ref);
+    check_known(&state, &caller.organization, &mut fields, types).await?;
+    fields.finish()?;
+    update(&state, &existing, &change)
+        .await
+        .map(|row| Json(row.into()))
+}
+
+async fn remove(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    Path((_app, name)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let application = &caller.application.id;
+    let row = lookup::endpoint(&state, application, &name).await?;
+    let gone = state
+        .store
+        .delete_endpoint(application, &row.id, moment::now())
+        .await;
+    if !gone.map_err(|error| failure::store(&error))? {
+        return Err(no_entity());
+    }
+    state.snapshots.tell_endpoint(application, &row.id).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn checked(
+    state: &ApiState,
+    organization: &OrganizationId,
+    body: EndpointIn,
+) -> Result<Wanted, ApiError> {
+    let mut fields = Fields::default();
+    let description = body.description.unwrap_or_default();
+    let metadata = body.metadata.unwrap_or_default();
+    let headers = body.headers.unwrap_or_default();
+    fields.description(&description);
+    fields.metadata(&metadata);
+    endpoint_headers::check(&mut fields, &headers);
+    let url = check_url(state, &mut fields, &body.url).unwrap_or_default();
+    let secret = match body.secret {
+        Some(text) => fields.keep("secret", SigningSecret::parse(&text)),
+        None => Some(SigningSecret::generate()),
+    };
+    let settings = EndpointSettings {
+        uid: fields.uid(body.uid, EndpointId::PREFIX),
+        url,
+        description,
+        event_types: fields.event_types(body.event_types.or(body.filter_types)),
+        channels: fields.channels(body.channels),
+        disabled: body.disabled.unwrap_or(false),
+        throttle_rate: fields.rate(body.throttle_rate.or(body.rate_limit)),
+        metadata,
+    };
+    check_known(
+        state,
+        organization,
+        &mut fields,
+        settings.event_types.as_ref(),
+    )
+    .await?;
+    fields.finish()?;
+    // Without a secret there was a problem, which has been answered.
+    let secret = secret.ok_or_else(no_entity)?;
+    Ok(Wanted {
+        settings,
+        secret,
+        headers,
+    })
+}
+
+fn check_url(state: &ApiState, fields: &mut Fields, url: &str) -> Option<String> {
+    match state.config.url_rules.check(url) {
+        Ok(normal) => Some(normal),
+        Err(problem) => {
+            fields.note_as("url", problem.to_string(), problem.code());
+            None
+        }
+    }
+}
+
+/// Every event type that an endpoint names must exist: a typo would otherwise receive nothing, in
+/// silence.
+async fn check_known(
+    state: &ApiState,
+    organization: &OrganizationId,
+    fields: &mut Fields,
+    types: Option<&Vec<EventType>>,
+) -> Result<(), ApiError> {
+    let Some(types) = types else {
+        return Ok(());
+    };
+    let unknown = state.store.unknown_event_types(organization, types).await;
+    let unknown = unknown.map_err(|error| failure::store(&error))?;
+    if !unknown.is_empty() {
+        let names: Vec<_> = unknown.iter().map(EventType::as_str).collect();
+        let rule = format!(
+            "The following event types don't exist: {}",
+            names.join(", ")
+        );
+        fields.note("eventTypes", rule);
+    }
+    Ok(())
+}
+
+async fn insert(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    wanted: Wanted,
+) -> Result<EndpointRow, ApiError> {
+    let application = &caller.application.id;
+    let most = state.config.max_endpoints_per_application;
+    let count = state.store.count_endpoints(application, most).await;
+    if count.map_err(|error| failure::store(&error))? >= most {
+        posthorn_chassis::metric::Counter::LimitReached.add(1, &[("limit", "endpoints")]);
+        let detail = format!("An application may have {most} endpoints.");
+        return Err(ApiError::bad_request("limit_reached", detail));
+    }
+    let at = moment::now();
+    let id = EndpointId::generate(at, entropy::bytes());
+    let owner = Owner {
+        organization: &caller.organization,
+        endpoint: &id,
+    };
+    let keys = &state.config.keys;
+    let new = NewEndpoint {
+        sealed_secret: sealing::seal_secret(keys, owner, &wanted.secret),
+        sealed_headers: sealing::seal_headers(keys, owner, &wanted.headers),
+        id: id.clone(),
+        application: application.clone(),
+        organization: caller.organization.clone(),
+        settings: wanted.settings,
+        at,
+    };
+    let saved = state.store.create_endpoint(&new).await;
+    settle(state, saved.map_err(|error| failure::store(&error))?).await
+}
+
+async fn update(
+    state: &ApiState,
+    row: &EndpointRow,
+    change: &EndpointChange,
+) -> Result<EndpointRow, ApiError> {
+    let at = moment::now();
+    let saved = state
+        .store
+        .update_endpoint(&row.application, &row.id, change, at)
+        .await;
+    settle(state, saved.map_err(|error| failure::store(&error))?).await
+}
+
+/// Tells the fleet of a stored endpoint.
+async fn settle(state: &ApiState, saved: Saved<EndpointRow>) -> Result<EndpointRow, ApiError> {
+    match saved {
+        Saved::Row(row) => {
+            state
+                .snapshots
+                .tell_endpoint(&row.application, &row.id)
+                .await;
+            Ok(row)
+        }
+        Saved::Taken => {
+            let detail = "An endpoint with that id or uid already exists";
+            Err(ApiError::conflict("conflict", detail))
+        }
+        Saved::Missing => Err(no_entity()),
+    }
+}

@@ -1,0 +1,221 @@
+//! Event types: the kinds of events that customers choose from.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use posthorn_event_schema::{EventType, OrganizationId};
+use posthorn_public_http::{ApiError, Authenticated, JsonBody, QueryParams, Scope};
+use posthorn_store::application::Saved;
+use posthorn_store::event_type::{
+    EventTypeChange, EventTypeFilter, EventTypeRow, EventTypeSettings,
+};
+
+use crate::fields::Fields;
+use crate::public::event_type::{EventTypeIn, EventTypeOut, EventTypePatch, EventTypeUpdate};
+use crate::public::list::ListOut;
+use crate::scope::{OrganizationCaller, no_entity};
+use crate::state::ApiState;
+use crate::{failure, moment, paging};
+
+pub(crate) fn router() -> Router<ApiState> {
+    Router::new()
+        .route("/api/v1/event-type", get(list).post(create))
+        .route(
+            "/api/v1/event-type/{name}",
+            get(one).put(replace).patch(patch).delete(remove),
+        )
+}
+
+async fn list(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    query: QueryParams,
+) -> Result<Json<ListOut<EventTypeOut>>, ApiError> {
+    let page = paging::page(&query, EventType::parse)?;
+    let filter = EventTypeFilter {
+        include_archived: query.one("include_archived") == Some("true"),
+        feature_flags: visible_flags(&caller.scope),
+    };
+    let slice = state
+        .store
+        .list_event_types(&caller.organization, &filter, &page)
+        .await;
+    let slice = slice.map_err(|error| failure::store(&error))?;
+    let with_schemas = query.one("with_content") == Some("true");
+    let types = slice.items.into_iter();
+    let types = types
+        .map(|row| EventTypeOut::new(row, with_schemas))
+        .collect();
+    Ok(Json(ListOut::new(
+        types,
+        slice.done,
+        |event_type: &EventTypeOut| &event_type.name,
+    )))
+}
+
+/// A customer's portal sees what no flag hides.
+fn visible_flags(scope: &Scope) -> Option<Vec<String>> {
+    match scope {
+        Scope::Organization => None,
+        Scope::Application(_) => Some(Vec::new()),
+    }
+}
+
+async fn create(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    JsonBody(body): JsonBody<EventTypeIn>,
+) -> Result<Response, ApiError> {
+    let mut fields = Fields::default();
+    let name = fields.keep("name", EventType::parse(&body.name));
+    let settings = checked(fields, body.settings)?;
+    // Without a name there was a problem, which has been answered.
+    let name = name.ok_or_else(no_entity)?;
+    let row = insert(&state, &organization, &name, &settings).await?;
+    Ok((StatusCode::CREATED, Json(EventTypeOut::new(row, true))).into_response())
+}
+
+async fn one(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Path(name): Path<String>,
+) -> Result<Json<EventTypeOut>, ApiError> {
+    let name = named(&name)?;
+    let found = state.store.event_type(&caller.organization, &name).await;
+    let found = found.map_err(|error| failure::store(&error))?;
+    let hidden = |row: &EventTypeRow| {
+        row.settings.feature_flag.is_some() && caller.scope != Scope::Organization
+    };
+    let row = found.filter(|row| !hidden(row)).ok_or_else(no_entity)?;
+    Ok(Json(EventTypeOut::new(row, true)))
+}
+
+async fn replace(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<EventTypeUpdate>,
+) -> Result<Response, ApiError> {
+    let name = named(&name)?;
+    let settings = checked(Fields::default(), body)?;
+    let change = EventTypeChange {
+        description: Some(settings.description.clone()),
+        archived: Some(settings.archived),
+        deprecated: Some(settings.deprecated),
+        schemas: Some(settings.schemas.clone()),
+        feature_flag: Some(settings.feature_flag.clone()),
+        group_name: Some(settings.group_name.clone()),
+    };
+    let (status, row) = match update(&state, &organization, &name, &change).await? {
+        Some(row) => (StatusCode::OK, row),
+        None => (
+            StatusCode::CREATED,
+            insert(&state, &organization, &name, &settings).await?,
+        ),
+    };
+    Ok((status, Json(EventTypeOut::new(row, true))).into_response())
+}
+
+async fn patch(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<EventTypePatch>,
+) -> Result<Json<EventTypeOut>, ApiError> {
+    let mut fields = Fields::default();
+    if let Some(description) = &body.description {
+        fields.description(description);
+    }
+    fields.finish()?;
+    let change = EventTypeChange {
+        description: body.description,
+        archived: body.archived,
+        deprecated: body.deprecated,
+        schemas: body.schemas,
+        feature_flag: body.feature_flag,
+        group_name: body.group_name,
+    };
+    let row = update(&state, &organization, &named(&name)?, &change).await?;
+    Ok(Json(EventTypeOut::new(row.ok_or_else(no_entity)?, true)))
+}
+
+/// Archives an event type, or with `expunge=true` forgets it.
+async fn remove(
+    State(state): State<ApiState>,
+    OrganizationCaller(organization): OrganizationCaller,
+    Path(name): Path<String>,
+    query: QueryParams,
+) -> Result<StatusCode, ApiError> {
+    let name = named(&name)?;
+    let found = if query.one("expunge") == Some("true") {
+        let expunged = state.store.expunge_event_type(&organization, &name).await;
+        expunged.map_err(|error| failure::store(&error))?
+    } else {
+        let change = EventTypeChange {
+            archived: Some(true),
+            ..EventTypeChange::default()
+        };
+        update(&state, &organization, &name, &change)
+            .await?
+            .is_some()
+    };
+    if found {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(no_entity())
+    }
+}
+
+fn named(name: &str) -> Result<EventType, ApiError> {
+    EventType::parse(name).map_err(|_no_name| no_entity())
+}
+
+fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSettings, ApiError> {
+    fields.description(&body.description);
+    fields.finish()?;
+    Ok(EventTypeSettings {
+        description: body.description,
+        archived: body.archived.unwrap_or(false),
+        deprecated: body.deprecated.unwrap_or(false),
+        schemas: body.schemas,
+        feature_flag: body.feature_flag,
+        group_name: body.group_name,
+    })
+}
+
+async fn insert(
+    state: &ApiState,
+    organization: &OrganizationId,
+    name: &EventType,
+    settings: &EventTypeSettings,
+) -> Result<EventTypeRow, ApiError> {
+    let saved = state
+        .store
+        .create_event_type(organization, name, settings, moment::now())
+        .await;
+    match saved.map_err(|error| failure::store(&error))? {
+        Saved::Row(row) => Ok(row),
+        Saved::Taken | Saved::Missing => {
+            let detail = "An event type with that name already exists";
+            Err(ApiError::conflict("event_type_exists", detail))
+        }
+    }
+}
+
+async fn update(
+    state: &ApiState,
+    organization: &OrganizationId,
+    name: &EventType,
+    change: &EventTypeChange,
+) -> Result<Option<EventTypeRow>, ApiError> {
+    let saved = state
+        .store
+        .update_event_type(organization, name, change, moment::now())
+        .await;
+    match saved.map_err(|error| failure::store(&error))? {
+        Saved::Row(row) => Ok(Some(row)),
+        Saved::Taken | Saved::Missing => Ok(None),
+    }
+}

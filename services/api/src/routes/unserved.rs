@@ -1,0 +1,87 @@
+//! Operations of Svix's API that this build does not serve: 501 instead of 404, so that a caller
+//! knows it is not a typing mistake.
+//!
+//! Paths that share a route with served operations belong here, too: what is served wins.
+
+use axum::Router;
+use axum::routing::any;
+use posthorn_public_http::ApiError;
+
+use crate::state::ApiState;
+
+/// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
+const PATHS: [&str; 54] = [
+    // applications
+    "/app/stats/count-active",
+    "/app/{app_id}/stats/attempts",
+    "/app/{app_id}/alert-email",
+    "/app/{app_id}/autoconfig",
+    "/app/{app_id}/autoconfig/{*rest}",
+    "/app/{app_id}/integration",
+    "/app/{app_id}/integration/{*rest}",
+    "/app/{app_id}/destination",
+    "/app/{app_id}/destination/{*rest}",
+    "/app/{app_id}/poller/{*rest}",
+    // endpoints
+    "/app/{app_id}/endpoint/{endpoint_id}/recover",
+    "/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
+    "/app/{app_id}/endpoint/{endpoint_id}/bulk-replay",
+    "/app/{app_id}/endpoint/{endpoint_id}/stats",
+    "/app/{app_id}/endpoint/{endpoint_id}/attempt-stats",
+    "/app/{app_id}/endpoint/{endpoint_id}/rate-limit-status",
+    "/app/{app_id}/endpoint/{endpoint_id}/send-example",
+    "/app/{app_id}/endpoint/{endpoint_id}/cancel-msgs",
+    "/app/{app_id}/endpoint/{endpoint_id}/transformation",
+    "/app/{app_id}/endpoint/{endpoint_id}/transformation/{*rest}",
+    "/app/{app_id}/endpoint/{endpoint_id}/msg/test-attempt",
+    "/app/{app_id}/endpoint/{endpoint_id}/oauth",
+    "/app/{app_id}/endpoint/{endpoint_id}/mtls",
+    "/app/{app_id}/endpoint/{endpoint_id}/ca",
+    "/app/{app_id}/endpoint/{endpoint_id}/auto-config",
+    "/app/{app_id}/endpoint/{endpoint_id}/connector",
+    // messages and attempts
+    "/app/{app_id}/msg/precheck/active",
+    "/app/{app_id}/msg/expunge-all-contents",
+    "/app/{app_id}/msg/bulk-expunge",
+    "/app/{app_id}/msg/search",
+    "/app/{app_id}/msg/{msg_id}/raw",
+    "/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers",
+    "/app/{app_id}/attempt/endpoint/{endpoint_id}/count",
+    "/msg/broadcast",
+    "/events",
+    // event types
+    "/event-type/import/openapi",
+    "/event-type/export/openapi",
+    "/event-type/{name}/retry-schedule",
+    // everything else
+    "/auth/{*rest}",
+    "/admin/redrive-dlq",
+    "/operational-webhook/endpoint",
+    "/operational-webhook/endpoint/{*rest}",
+    "/background-task",
+    "/background-task/{task_id}",
+    "/stats/usage/event-types",
+    "/stats/usage/app",
+    "/stats/app/{*rest}",
+    "/stats/endpoint/count",
+    "/connector",
+    "/connector/{*rest}",
+    "/environment/{*rest}",
+    "/stream",
+    "/stream/{*rest}",
+    "/management/{*rest}",
+];
+
+pub(crate) fn router() -> Router<ApiState> {
+    let router = PATHS.iter().fold(Router::new(), |router, path| {
+        router.route(&format!("/api/v1{path}"), any(not_implemented))
+    });
+    // The one group outside the base path.
+    router
+        .route("/ingest/api/v1/source", any(not_implemented))
+        .route("/ingest/api/v1/source/{*rest}", any(not_implemented))
+}
+
+async fn not_implemented() -> ApiError {
+    ApiError::not_implemented("This API endpoint is not yet implemented.")
+}

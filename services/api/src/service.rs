@@ -1,0 +1,108 @@
+//! api as a process: HTTP, the repair of the configuration snapshot, and a look at PostgreSQL.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use posthorn_bus::Bus;
+use posthorn_chassis::readiness::Gate;
+use posthorn_chassis::{BoxError, Context, Service, Shutdown, error_chain};
+use posthorn_public_http::{HttpServer, TokenKey};
+use posthorn_store::Store;
+
+use crate::config::ApiConfig;
+use crate::reconcile::Reconciler;
+use crate::router::router;
+use crate::snapshot::SnapshotWriter;
+use crate::state::ApiState;
+
+/// How often readiness looks at PostgreSQL.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// api, built and not yet running.
+pub struct Api {
+    server: HttpServer,
+    state: ApiState,
+    ingest: Router,
+    database: Gate,
+}
+
+impl Api {
+    /// Opens the configuration bucket and binds the address; PostgreSQL need not be there yet.
+    ///
+    /// `ingest` are the routes that accept messages, with their full paths.
+    ///
+    /// # Errors
+    /// When NATS does not answer or the address cannot be bound.
+    pub async fn build(
+        config: &ApiConfig,
+        tokens: TokenKey,
+        bus: Bus,
+        store: Store,
+        ingest: Router,
+        context: &Context,
+    ) -> Result<Self, BoxError> {
+        let bucket = bus.config_bucket().await?;
+        let server = HttpServer::bind(config.addr).await?;
+        tracing::info!(addr = %server.local_addr(), "api listening");
+        let state = ApiState {
+            snapshots: SnapshotWriter::new(store.clone(), bucket),
+            store,
+            bus,
+            tokens,
+            config: Arc::new(config.clone()),
+        };
+        let database = context.readiness.gate("database");
+        Ok(Self {
+            server,
+            state,
+            ingest,
+            database,
+        })
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+}
+
+impl Service for Api {
+    async fn run(self, shutdown: Shutdown) -> Result<(), BoxError> {
+        let Self {
+            server,
+            state,
+            ingest,
+            database,
+        } = self;
+        let store = state.store.clone();
+        shutdown.spawn(
+            "database watch",
+            watch(store.clone(), database, shutdown.clone()),
+        );
+        let reconciler = Reconciler::new(store, state.snapshots.clone());
+        let interval = state.config.reconcile_interval;
+        shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
+        server.serve(router(state, ingest), shutdown).await;
+        Ok(())
+    }
+}
+
+/// Without PostgreSQL hardly a request can be answered, so none should be sent here.
+async fn watch(store: Store, gate: Gate, shutdown: Shutdown) {
+    let look = async {
+        loop {
+            match store.ping().await {
+                Ok(()) => gate.ready(),
+                Err(error) => gate.unready(error_chain::chain(&error)),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = look => {}
+        () = shutdown.requested() => {}
+    }
+}

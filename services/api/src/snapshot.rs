@@ -1,0 +1,148 @@
+//! Tells the fleet what changed: an entry in the bucket `config` after each commit.
+//!
+//! PostgreSQL is committed first and is the truth; the entry follows within the same request.
+//! When it cannot be written (NATS is away, or we die in between), the request still succeeds:
+//! the change is durable, and the reconciler writes the entry ([`crate::reconcile`]).
+//! Answering an error instead would make callers repeat a change that has happened.
+//!
+//! An endpoint's entry is built from a read after the commit, so its content is never older than
+//! its version, whatever other processes write at the same time.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::{StreamExt, stream};
+use posthorn_bus::BusError;
+use posthorn_bus::config_bucket::{ConfigBucket, Written};
+use posthorn_chassis::metric::Counter;
+use posthorn_event_schema::{
+    ApplicationId, ApplicationSnapshot, EndpointId, EndpointSnapshot, SchemaVersion, SealedSecret,
+};
+use posthorn_store::application::ApplicationRow;
+use posthorn_store::endpoint_secret::EndpointState;
+use posthorn_store::{Store, StoreError};
+
+use crate::moment;
+
+/// Entries written at one time when a whole application is deleted.
+const CONCURRENT_WRITES: usize = 32;
+
+/// Why an entry was not written. The reconciler will.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The committed state could not be read back.
+    #[error("the endpoint could not be read for its snapshot")]
+    Read(#[from] StoreError),
+    /// The bucket did not take the entry.
+    #[error("the snapshot could not be written")]
+    Write(#[from] BusError),
+}
+
+/// Writes entries of the bucket `config`.
+#[derive(Clone)]
+pub struct SnapshotWriter {
+    store: Store,
+    bucket: ConfigBucket,
+}
+
+impl SnapshotWriter {
+    /// Makes a writer.
+    #[must_use]
+    pub fn new(store: Store, bucket: ConfigBucket) -> Self {
+        Self { store, bucket }
+    }
+
+    /// Tells the fleet of a committed change of an application; a failure is logged and counted.
+    pub async fn tell_application(&self, row: &ApplicationRow) {
+        let result = self.write_application(row).await;
+        note(row.id.as_str(), result);
+    }
+
+    /// Tells the fleet of a committed change of an endpoint; a failure is logged and counted.
+    pub async fn tell_endpoint(&self, application: &ApplicationId, id: &EndpointId) {
+        let result = self.write_endpoint(application, id).await;
+        note(id.as_str(), result);
+    }
+
+    /// Tells the fleet of many endpoints of one application.
+    pub async fn tell_endpoints(&self, application: &ApplicationId, ids: &[EndpointId]) {
+        stream::iter(ids)
+            .for_each_concurrent(CONCURRENT_WRITES, |id| self.tell_endpoint(application, id))
+            .await;
+    }
+
+    /// Writes an application's entry, unless a newer one is there.
+    pub(crate) async fn write_application(
+        &self,
+        row: &ApplicationRow,
+    ) -> Result<Written, SnapshotError> {
+        Ok(self.bucket.put_application(&application_entry(row)).await?)
+    }
+
+    /// Writes an endpoint's entry from its committed state, unless a newer one is there.
+    pub(crate) async fn write_endpoint(
+        &self,
+        application: &ApplicationId,
+        id: &EndpointId,
+    ) -> Result<Written, SnapshotError> {
+        let state = self
+            .store
+            .endpoint_state(application, id, moment::now())
+            .await?;
+        let Some(state) = state else {
+            return Ok(Written::Superseded);
+        };
+        Ok(self.bucket.put_endpoint(&endpoint_entry(state)).await?)
+    }
+
+    pub(crate) fn bucket(&self) -> &ConfigBucket {
+        &self.bucket
+    }
+}
+
+fn note(id: &str, result: Result<Written, SnapshotError>) {
+    if let Err(error) = result {
+        Counter::ConfigMistakes.add(1, &[("kind", "not_written")]);
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(
+            object.id = id,
+            error,
+            "configuration entry not written, left to reconcile"
+        );
+    }
+}
+
+/// What the fleet needs to know of an application.
+fn application_entry(row: &ApplicationRow) -> ApplicationSnapshot {
+    ApplicationSnapshot {
+        schema: SchemaVersion,
+        id: row.id.clone(),
+        organization: row.organization.clone(),
+        uid: row.uid.clone(),
+        version: row.version,
+        deleted: row.deleted,
+    }
+}
+
+/// What the fleet needs to know of an endpoint; secrets and headers stay sealed.
+fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
+    let row = state.endpoint;
+    let secrets = state.secrets.into_iter().map(|secret| SealedSecret {
+        sealed: STANDARD.encode(secret.sealed),
+        expires_at: secret.expires_at,
+    });
+    EndpointSnapshot {
+        schema: SchemaVersion,
+        id: row.id,
+        application: row.application,
+        organization: row.organization,
+        version: row.version,
+        deleted: row.deleted,
+        url: row.settings.url,
+        disabled: row.settings.disabled,
+        event_types: row.settings.event_types,
+        channels: row.settings.channels,
+        secrets: secrets.collect(),
+        sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
+        retry_waits_ms: None,
+    }
+}

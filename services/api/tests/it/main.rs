@@ -1,0 +1,15 @@
+//! The API over HTTP, against a real PostgreSQL and a real nats-server.
+//!
+//! The rest of the fleet does not run: what recorder would write is written here by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod client;
+mod configuration;
+mod errors;
+mod history;
+mod outage;
+mod resend;
+mod sample;
+mod tenants;
+mod world;
