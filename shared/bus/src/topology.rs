@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::kv;
+use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, RetentionPolicy};
+use async_nats::jetstream::{self, kv};
 use posthorn_event_schema::{Partition, subject};
 
 use crate::{Bus, BusConfig, BusError};
@@ -227,33 +228,36 @@ impl Bus {
     /// [`BusError::Setup`] names what could not be created or updated, for instance because an
     /// existing stream of the same name has another retention.
     pub async fn ensure(&self) -> Result<(), BusError> {
+        // A start may take longer than a publish: a cluster first elects leaders.
+        let patient = ContextBuilder::new()
+            .timeout(self.config.connect_timeout)
+            .build(self.client.clone());
         for stream in Stream::ALL {
             let config = stream.config(&self.config);
-            let made = self.jetstream.create_or_update_stream(config).await;
+            let made = patient.create_or_update_stream(config).await;
             made.map_err(|error| {
                 BusError::setup(format!("stream {}", stream.name()))(error.into())
             })?;
         }
         for bucket in Bucket::ALL {
             let config = bucket.config(&self.config);
-            let made = self.jetstream.create_or_update_key_value(config).await;
+            let made = patient.create_or_update_key_value(config).await;
             made.map_err(|error| {
                 BusError::setup(format!("bucket {}", bucket.name()))(error.into())
             })?;
         }
-        let consumers = Reader::all().map(|reader| self.ensure_reader(reader));
+        let consumers = Reader::all().map(|reader| ensure_reader(&patient, reader));
         futures::future::try_join_all(consumers).await?;
         Ok(())
     }
+}
 
-    async fn ensure_reader(&self, reader: Reader) -> Result<(), BusError> {
-        let stream = reader.stream().name();
-        let made = self
-            .jetstream
-            .create_consumer_on_stream(reader.config(), stream)
-            .await;
-        made.map(drop).map_err(|error| {
-            BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
-        })
-    }
+async fn ensure_reader(jetstream: &jetstream::Context, reader: Reader) -> Result<(), BusError> {
+    let stream = reader.stream().name();
+    let made = jetstream
+        .create_consumer_on_stream(reader.config(), stream)
+        .await;
+    made.map(drop).map_err(|error| {
+        BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
+    })
 }

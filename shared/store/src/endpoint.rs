@@ -242,7 +242,7 @@ impl Store {
         let rows = client
             .query(
                 "SELECT count(*) FROM (SELECT FROM endpoints \
-                     WHERE application_id = $1 AND NOT deleted LIMIT $2) AS some",
+                     WHERE application_id = $1 AND NOT deleted LIMIT $2) AS counted",
                 &[&application.as_str(), &i64::from(at_most)],
             )
             .await?;

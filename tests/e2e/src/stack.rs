@@ -4,11 +4,13 @@
 //! (signals, crashes, exported traces) is tested with a [`Fleet`](crate::Fleet).
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures::future::join_all;
 use posthorn_api::{Api, ApiConfig};
 use posthorn_bus::{Bus, BusConfig};
+use posthorn_chassis::telemetry::{self, TelemetryGuard};
 use posthorn_chassis::{Admin, BoxError, Context, RunError, Service, Shutdown};
 use posthorn_fanout::{Fanout, FanoutConfig};
 use posthorn_harness::{TestDatabase, TestNats};
@@ -67,6 +69,7 @@ impl Stack {
     /// # Panics
     /// When anything does not start.
     pub async fn start_with(adjust: impl FnOnce(Settings) -> Settings) -> Self {
+        show_errors();
         let (nats, database) = tokio::join!(TestNats::start(), database());
         let settings = adjust(Settings::new(&nats.url(), database.url()));
         let bus = Bus::connect(&BusConfig::from_env(&mut settings.env()), "test").await;
@@ -111,6 +114,15 @@ impl Stack {
             assert_eq!(left, 0, "tasks were left at the end of the grace");
         }
     }
+}
+
+/// Errors of all stacks of this process go to its output: an error means that a person must act.
+fn show_errors() {
+    static TELEMETRY: OnceLock<TelemetryGuard> = OnceLock::new();
+    TELEMETRY.get_or_init(|| {
+        let settings = telemetry::Settings::new("test").with_log_filter("error");
+        telemetry::init(&settings, "test")
+    });
 }
 
 struct Services<'a> {
