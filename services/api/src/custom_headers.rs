@@ -84,7 +84,7 @@ pub fn problems(headers: &CustomHeaders) -> Vec<HeaderProblem> {
             found.push(HeaderProblem {
                 name: name.chars().take(200).collect(),
                 rule,
-            })
+            });
         };
         let lower = name.to_ascii_lowercase();
         if !is_token(name) {

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use posthorn_event_schema::{Channel, EventType, Uid};
 use posthorn_public_http::{ApiError, Problem};
 use posthorn_store::application::Metadata;
+use serde_json::Value;
 
 /// Longest name of an application, in bytes.
 const MAX_NAME_LEN: usize = 4_096;
@@ -15,6 +16,12 @@ const MAX_DESCRIPTION_LEN: usize = 4_096;
 const MAX_METADATA_LEN: usize = 4_096;
 /// Most channels of an endpoint. *Source*: Svix's API.
 const MAX_CHANNELS: usize = 10;
+/// Longest feature flag or name of a group, in bytes. *Source*: Svix's hosted API.
+const MAX_LABEL_LEN: usize = 256;
+/// Most bytes of an event type's JSON Schemas: a page of a list may hold 250 of them.
+const MAX_SCHEMAS_LEN: usize = 128 * 1_024;
+/// Longest name of a caller's that an answer repeats in a problem's place, in characters.
+const MAX_ECHO: usize = 200;
 /// Most event types that an endpoint may name.
 const MAX_EVENT_TYPES: usize = 1_000;
 
@@ -89,6 +96,48 @@ impl Fields {
         }
     }
 
+    /// A feature flag or the name of a group.
+    pub(crate) fn label(&mut self, field: &str, label: &str) {
+        if label.is_empty() || label.len() > MAX_LABEL_LEN || label.contains(char::is_control) {
+            let rule = format!("must have 1 to {MAX_LABEL_LEN} bytes without control characters");
+            self.note(field, rule);
+        }
+    }
+
+    /// A feature flag in either spelling; we keep one.
+    pub(crate) fn flag(
+        &mut self,
+        list: Option<Vec<String>>,
+        one: Option<String>,
+    ) -> Option<String> {
+        let flags = list.filter(|flags| !flags.is_empty());
+        if flags.as_ref().is_some_and(|flags| flags.len() > 1) {
+            // Keeping one of several would show the type to fewer callers, or to more, than meant.
+            self.note("featureFlags", "must have at most 1 item");
+            return None;
+        }
+        let flag = flags.and_then(|mut flags| flags.pop()).or(one)?;
+        self.label("featureFlag", &flag);
+        Some(flag)
+    }
+
+    /// JSON Schemas by version. What a schema says is not judged, only that it is one by its form.
+    pub(crate) fn schemas(&mut self, schemas: &Value) {
+        let Value::Object(versions) = schemas else {
+            return self.note("schemas", "must be an object of JSON Schemas by version");
+        };
+        for (version, schema) in versions {
+            if !schema.is_object() && !schema.is_boolean() {
+                let rule = "must be a JSON Schema, that is an object";
+                self.note_at("schemas", shortened(version), rule, "value_error");
+            }
+        }
+        if schemas.to_string().len() > MAX_SCHEMAS_LEN || has_nul(schemas) {
+            let rule = format!("must have at most {MAX_SCHEMAS_LEN} bytes and no NUL characters");
+            self.note("schemas", rule);
+        }
+    }
+
     /// A rate in either spelling.
     pub(crate) fn rate(&mut self, rate: Option<u16>) -> Option<u16> {
         if rate == Some(0) {
@@ -150,5 +199,131 @@ impl Fields {
         values.sort();
         values.dedup();
         Some(values)
+    }
+}
+
+/// PostgreSQL stores no text with a NUL, not even within JSON.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| name.contains('\0') || has_nul(member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// A caller's own text, cut for an answer.
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_ECHO).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use posthorn_event_schema::ApplicationId;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The places of the problems that a check notes.
+    fn places(check: impl FnOnce(&mut Fields)) -> Vec<String> {
+        let mut fields = Fields::default();
+        check(&mut fields);
+        fields
+            .0
+            .iter()
+            .map(|problem| problem.loc.join("."))
+            .collect()
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let found = places(|fields| {
+            fields.name("");
+            fields.rate(Some(0));
+            fields.uid(Some("app_mine".to_owned()), ApplicationId::PREFIX);
+            fields.channels(Some(vec!["a".to_owned(), "b c".to_owned()]));
+        });
+        assert_eq!(
+            found,
+            [
+                "body.name",
+                "body.throttleRate",
+                "body.uid",
+                "body.channels.[1]"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_list_means_all_and_a_list_is_a_set() {
+        let mut fields = Fields::default();
+        assert_eq!(fields.event_types(Some(Vec::new())), None);
+        let twice = ["b", "a", "b"].map(str::to_owned).to_vec();
+        let kept = fields.event_types(Some(twice)).unwrap();
+        assert_eq!(
+            kept.iter().map(EventType::as_str).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        assert!(fields.finish().is_ok());
+    }
+
+    #[test]
+    fn schemas_are_objects_by_version_that_the_database_takes() {
+        for good in [json!({}), json!({"1": {"type": "object"}, "2": true})] {
+            assert!(places(|fields| fields.schemas(&good)).is_empty(), "{good}");
+        }
+        let long = "x".repeat(MAX_SCHEMAS_LEN);
+        for bad in [
+            json!("text"),
+            json!([{}]),
+            json!({"1": {"title": ["a\0"]}}),
+            json!({"1": {"\0": 1}}),
+            json!({"1": {"title": long}}),
+        ] {
+            assert_eq!(places(|fields| fields.schemas(&bad)), ["body.schemas"]);
+        }
+        let no_schema = json!({"1": {}, "2": 7});
+        assert_eq!(
+            places(|fields| fields.schemas(&no_schema)),
+            ["body.schemas.2"]
+        );
+    }
+
+    #[test]
+    fn a_feature_flag_comes_in_either_spelling_and_never_in_part() {
+        let mut fields = Fields::default();
+        let some = |flag: &str| Some(flag.to_owned());
+        assert_eq!(
+            fields.flag(Some(vec!["new".to_owned()]), some("old")),
+            some("new")
+        );
+        assert_eq!(fields.flag(Some(Vec::new()), some("old")), some("old"));
+        assert_eq!(fields.flag(None, None), None);
+        let two = Some(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(
+            places(|fields| drop(fields.flag(two, None))),
+            ["body.featureFlags"]
+        );
+    }
+
+    #[test]
+    fn no_text_that_the_database_refuses_is_kept() {
+        let found = places(|fields| {
+            fields.name("a\0");
+            fields.description("a\0");
+            fields.metadata(&[("a".to_owned(), "\0".to_owned())].into());
+            fields.label("featureFlag", "a\0");
+            fields.label("groupName", "");
+        });
+        let fields = [
+            "name",
+            "description",
+            "metadata",
+            "featureFlag",
+            "groupName",
+        ];
+        assert_eq!(found, fields.map(|field| format!("body.{field}")));
     }
 }

@@ -130,3 +130,26 @@ type Entries = HashMap<SnapshotKey, i64>;
 fn lags(entries: &Entries, key: &SnapshotKey, version: i64) -> bool {
     entries.get(key).is_none_or(|stored| *stored < version)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_missing_or_older_entry_lags() {
+        let key = |id| SnapshotKey::Application(ApplicationId::parse(id).unwrap());
+        let entries = Entries::from([(key("app_1"), 5)]);
+        for (id, version, expected) in [
+            ("app_1", 4, false),
+            ("app_1", 5, false),
+            ("app_1", 6, true),
+            ("app_2", 1, true),
+        ] {
+            assert_eq!(
+                lags(&entries, &key(id), version),
+                expected,
+                "{id} {version}"
+            );
+        }
+    }
+}

@@ -6,11 +6,13 @@
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::stream::{DeleteMessageErrorKind, DirectGetErrorKind};
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use posthorn_event_schema::Partition;
 use posthorn_event_schema::subject::WaitingSubject;
+use serde::Deserialize;
 
 use crate::topology::Stream;
 use crate::{Bus, BusError};
@@ -25,6 +27,10 @@ pub struct Waiting {
     /// Its headers, for the trace.
     pub headers: HeaderMap,
 }
+
+/// The server's answer to a deletion that was made; it says nothing more.
+#[derive(Deserialize)]
+struct Deleted {}
 
 impl Bus {
     /// The lanes of a partition that hold anything, with the number of deliveries in each.
@@ -81,13 +87,16 @@ impl Bus {
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer: the delivery may then be read again.
     pub async fn waiting_delete(&self, sequence: u64) -> Result<(), BusError> {
-        let stream = self.waiting_stream().await?;
-        match stream.delete_message(sequence).await {
-            Ok(_deleted) => Ok(()),
-            Err(error) => match error.kind() {
-                DeleteMessageErrorKind::JetStream(api) if is_gone(api.error_code()) => Ok(()),
-                _ => Err(BusError::request("delete from the waiting room")(error)),
-            },
+        let doing = "delete from the waiting room";
+        let subject = format!("STREAM.MSG.DELETE.{}", Stream::Waiting.name());
+        // Without `no_erase` the server overwrites the message on disk first; a lane of 2,100
+        // deliveries was then emptied in 22.6 s instead of 3.8 s (test `a_backlog_on_disk_…`).
+        let wish = serde_json::json!({"seq": sequence, "no_erase": true});
+        let answer: Result<Response<Deleted>, _> = self.jetstream.request(subject, &wish).await;
+        match answer.map_err(BusError::request(doing))? {
+            Response::Ok(Deleted {}) => Ok(()),
+            Response::Err { error } if is_gone(error.error_code()) => Ok(()),
+            Response::Err { error } => Err(BusError::request(doing)(error)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A steady stream of events over NATS, and what became of each of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Sent {
         let mut duplicates = 0;
         for path in paths {
             duplicates += eventually(PATIENCE, "all events at the endpoint", async || {
-                let counts = counts(receiver, path);
+                let counts = self.counts(receiver, path);
                 let missing = self.accepted.iter().filter(|id| !counts.contains_key(*id));
                 match missing.count() {
                     0 => Ok(counts.values().map(|count| count - 1).sum::<usize>()),
@@ -102,17 +102,18 @@ impl Sent {
             rate,
         }
     }
-}
 
-/// How often each event was answered at a path.
-fn counts(receiver: &Receiver, path: &str) -> HashMap<String, usize> {
-    let mut counts = HashMap::new();
-    for request in receiver.received(path) {
-        if let Some(id) = request.header("svix-id") {
-            *counts.entry(id.to_owned()).or_default() += 1;
+    /// How often each of these events came to a path.
+    fn counts(&self, receiver: &Receiver, path: &str) -> HashMap<String, usize> {
+        let ours: HashSet<&str> = self.accepted.iter().map(String::as_str).collect();
+        let mut counts = HashMap::new();
+        for request in receiver.received(path) {
+            if let Some(id) = request.header("svix-id").filter(|id| ours.contains(id)) {
+                *counts.entry(id.to_owned()).or_default() += 1;
+            }
         }
+        counts
     }
-    counts
 }
 
 async fn publish(

@@ -196,3 +196,55 @@ pub struct HeadersOut {
     /// Names of the headers whose values are not shown.
     pub sensitive: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use posthorn_event_schema::{ApplicationId, EndpointId, EventType, OrganizationId, Timestamp};
+    use posthorn_store::endpoint::EndpointSettings;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_generations_of_sdks_find_their_fields() {
+        let at = Timestamp::from_unix_micros(1_704_067_200_123_456);
+        let row = EndpointRow {
+            id: EndpointId::parse("ep_1").unwrap(),
+            application: ApplicationId::parse("app_1").unwrap(),
+            organization: OrganizationId::parse("org_1").unwrap(),
+            settings: EndpointSettings {
+                uid: None,
+                url: "https://example.com/".to_owned(),
+                description: String::new(),
+                event_types: Some(vec![EventType::parse("a.b").unwrap()]),
+                channels: None,
+                disabled: false,
+                throttle_rate: Some(7),
+                metadata: Metadata::new(),
+            },
+            sealed_headers: Some(b"sealed".to_vec()),
+            version: 3,
+            created_at: at,
+            updated_at: at,
+            deleted: false,
+        };
+        let shown = serde_json::to_value(EndpointOut::from(row)).unwrap();
+        let expected = json!({
+            "id": "ep_1",
+            "url": "https://example.com/",
+            "description": "",
+            "uid": null,
+            "rateLimit": 7,
+            "throttleRate": 7,
+            "version": 1,
+            "disabled": false,
+            "eventTypes": ["a.b"],
+            "filterTypes": ["a.b"],
+            "channels": null,
+            "createdAt": "2024-01-01T00:00:00.123456Z",
+            "updatedAt": "2024-01-01T00:00:00.123456Z",
+            "metadata": {},
+        });
+        assert_eq!(shown, expected);
+    }
+}

@@ -35,6 +35,9 @@ pub struct EventTypeUpdate {
     /// Only callers with this flag see it.
     #[serde(default)]
     pub feature_flag: Option<String>,
+    /// The newer spelling of `featureFlag`; at most one.
+    #[serde(default)]
+    pub feature_flags: Option<Vec<String>>,
     /// The heading that it stands under.
     #[serde(default)]
     pub group_name: Option<String>,
@@ -59,6 +62,9 @@ pub struct EventTypePatch {
     /// Only callers with this flag see it; null opens it to all.
     #[serde(default, deserialize_with = "present")]
     pub feature_flag: Option<Option<String>>,
+    /// The newer spelling of `featureFlag`; at most one.
+    #[serde(default, deserialize_with = "present")]
+    pub feature_flags: Option<Option<Vec<String>>>,
     /// The heading that it stands under; null removes it.
     #[serde(default, deserialize_with = "present")]
     pub group_name: Option<Option<String>>,
@@ -84,6 +90,8 @@ pub struct EventTypeOut {
     pub updated_at: String,
     /// Only callers with this flag see it.
     pub feature_flag: Option<String>,
+    /// The newer spelling of `featureFlag`.
+    pub feature_flags: Option<Vec<String>>,
     /// The heading that it stands under.
     pub group_name: Option<String>,
 }
@@ -100,6 +108,7 @@ impl EventTypeOut {
             schemas: settings.schemas.filter(|_| with_schemas),
             created_at: row.created_at.to_rfc3339_micros(),
             updated_at: row.updated_at.to_rfc3339_micros(),
+            feature_flags: settings.feature_flag.clone().map(|flag| vec![flag]),
             feature_flag: settings.feature_flag,
             group_name: settings.group_name,
         }

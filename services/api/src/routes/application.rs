@@ -11,6 +11,7 @@ use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_store::application::{ApplicationChange, ApplicationRow, NewApplication, Saved};
 use posthorn_store::listing::Order;
 
+use super::filter;
 use crate::fields::Fields;
 use crate::public::application::{ApplicationIn, ApplicationOut, ApplicationPatch};
 use crate::public::list::ListOut;
@@ -54,11 +55,12 @@ async fn create(
     JsonBody(body): JsonBody<ApplicationIn>,
 ) -> Result<Response, ApiError> {
     let new = checked(organization, body)?;
-    let existing = match (&new.uid, query.one("get_if_exists")) {
-        (Some(uid), Some("true")) => {
+    let get_if_exists = filter::flag(&query, "get_if_exists", false)?;
+    let existing = match &new.uid {
+        Some(uid) if get_if_exists => {
             Some((new.organization.clone(), ApplicationRef::Uid(uid.clone())))
         }
-        _ => None,
+        Some(_) | None => None,
     };
     match insert(&state, new).await? {
         Some(row) => Ok(answer(StatusCode::CREATED, row)),

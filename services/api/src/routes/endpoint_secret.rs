@@ -94,12 +94,12 @@ async fn rotate(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The new secret and how long the old one signs on; an empty body leaves both to us.
+/// The new secret and how long the old one signs on; an empty body or null leaves both to us.
 fn wanted(bytes: &Bytes) -> Result<(SigningSecret, Duration), ApiError> {
     let wish = if bytes.is_empty() {
         RotateIn::default()
     } else {
-        body::parse(bytes)?
+        body::parse::<Option<RotateIn>>(bytes)?.unwrap_or_default()
     };
     let mut fields = Fields::default();
     let secret = match wish.key {
@@ -169,6 +169,7 @@ mod tests {
             wanted(&Bytes::new()).unwrap().1,
             Duration::from_secs(24 * 3_600)
         );
+        assert!(wanted(&Bytes::from("null")).is_ok());
         for bad in [r#"{"key":"secret"}"#, r#"{"gracePeriodSeconds":604801}"#] {
             assert_eq!(
                 wanted(&Bytes::from(bad)).unwrap_err().status(),

@@ -12,6 +12,7 @@ use posthorn_store::event_type::{
     EventTypeChange, EventTypeFilter, EventTypeRow, EventTypeSettings,
 };
 
+use super::filter;
 use crate::fields::Fields;
 use crate::public::event_type::{EventTypeIn, EventTypeOut, EventTypePatch, EventTypeUpdate};
 use crate::public::list::ListOut;
@@ -34,16 +35,16 @@ async fn list(
     query: QueryParams,
 ) -> Result<Json<ListOut<EventTypeOut>>, ApiError> {
     let page = paging::page(&query, EventType::parse)?;
-    let filter = EventTypeFilter {
-        include_archived: query.one("include_archived") == Some("true"),
+    let visible = EventTypeFilter {
+        include_archived: filter::flag(&query, "include_archived", false)?,
         feature_flags: visible_flags(&caller.scope),
     };
+    let with_schemas = filter::flag(&query, "with_content", false)?;
     let slice = state
         .store
-        .list_event_types(&caller.organization, &filter, &page)
+        .list_event_types(&caller.organization, &visible, &page)
         .await;
     let slice = slice.map_err(|error| failure::store(&error))?;
-    let with_schemas = query.one("with_content") == Some("true");
     let types = slice.items.into_iter();
     let types = types
         .map(|row| EventTypeOut::new(row, with_schemas))
@@ -128,13 +129,23 @@ async fn patch(
     if let Some(description) = &body.description {
         fields.description(description);
     }
+    if let Some(Some(schemas)) = &body.schemas {
+        fields.schemas(schemas);
+    }
+    let feature_flag = match body.feature_flags {
+        Some(flags) => Some(fields.flag(flags, None)),
+        None => body.feature_flag.map(|flag| fields.flag(None, flag)),
+    };
+    if let Some(Some(group)) = &body.group_name {
+        fields.label("groupName", group);
+    }
     fields.finish()?;
     let change = EventTypeChange {
         description: body.description,
         archived: body.archived,
         deprecated: body.deprecated,
         schemas: body.schemas,
-        feature_flag: body.feature_flag,
+        feature_flag,
         group_name: body.group_name,
     };
     let row = update(&state, &organization, &named(&name)?, &change).await?;
@@ -149,7 +160,7 @@ async fn remove(
     query: QueryParams,
 ) -> Result<StatusCode, ApiError> {
     let name = named(&name)?;
-    let found = if query.one("expunge") == Some("true") {
+    let found = if filter::flag(&query, "expunge", false)? {
         let expunged = state.store.expunge_event_type(&organization, &name).await;
         expunged.map_err(|error| failure::store(&error))?
     } else {
@@ -174,13 +185,20 @@ fn named(name: &str) -> Result<EventType, ApiError> {
 
 fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSettings, ApiError> {
     fields.description(&body.description);
+    if let Some(schemas) = &body.schemas {
+        fields.schemas(schemas);
+    }
+    let feature_flag = fields.flag(body.feature_flags, body.feature_flag);
+    if let Some(group) = &body.group_name {
+        fields.label("groupName", group);
+    }
     fields.finish()?;
     Ok(EventTypeSettings {
         description: body.description,
         archived: body.archived.unwrap_or(false),
         deprecated: body.deprecated.unwrap_or(false),
         schemas: body.schemas,
-        feature_flag: body.feature_flag,
+        feature_flag,
         group_name: body.group_name,
     })
 }
@@ -217,5 +235,14 @@ async fn update(
     match saved.map_err(|error| failure::store(&error))? {
         Saved::Row(row) => Ok(Some(row)),
         Saved::Taken | Saved::Missing => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_routes_contradict_each_other() {
+        // Building a router panics when they do.
+        drop(crate::routes::router());
     }
 }

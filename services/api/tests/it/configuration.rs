@@ -177,9 +177,11 @@ async fn the_fleet_learns_of_every_change() {
     seen(Some("https://example.com/hook")).await;
     let path = "/app/shop/endpoint/hook";
     let moved = json!({"url": "https://example.com/moved"});
-    let _moved = &moved;
-    let change = posthorn_store::endpoint::EndpointChange { url: Some("https://example.com/moved".into()), ..Default::default() };
-    world.store.update_endpoint(&app, &endpoint, &change, crate::world::now()).await.unwrap();
+    world
+        .client
+        .call("PATCH", path, Some(&moved))
+        .await
+        .expect(200);
     seen(Some("https://example.com/moved")).await;
     world.client.call("DELETE", path, None).await.expect(204);
     seen(None).await;

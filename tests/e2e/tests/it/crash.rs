@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::WHOLE_MACHINE;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Fleet, Load, Producer, Role, Settings};
 use posthorn_harness::{Receiver, SyncInterval, TestDatabase, TestNats};
@@ -75,6 +76,7 @@ impl UnderLoad {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_each_service_under_load_loses_nothing() {
+    let _machine = WHOLE_MACHINE.lock().await;
     let mut under = UnderLoad::start().await;
     for role in Role::ALL {
         let load = under.load(role.name()).await;
@@ -90,6 +92,7 @@ async fn killing_each_service_under_load_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_nats_server_under_load_loses_nothing() {
+    let _machine = WHOLE_MACHINE.lock().await;
     let mut under = UnderLoad::start().await;
     let load = under.load("nats").await;
     under.nats.kill();
@@ -101,6 +104,7 @@ async fn killing_nats_server_under_load_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sender_shares_the_work_and_takes_it_over() {
+    let _machine = WHOLE_MACHINE.lock().await;
     let mut under = UnderLoad::start().await;
     let mut second = under.fleet.another(Role::Sender);
     second

@@ -1,6 +1,8 @@
 //! The main job: an event arrives signed, byte for byte, and stands in history.
 
-use posthorn_e2e::{Client, Stack};
+use std::time::Duration;
+
+use posthorn_e2e::{Client, Load, Stack};
 use posthorn_harness::{Behaviour, Received, Receiver};
 use serde_json::json;
 
@@ -222,4 +224,29 @@ async fn a_hanging_endpoint_holds_up_nobody_else() {
         "{}",
         receiver.most_at_once("/hangs")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_on_disk_is_delivered_once_the_endpoint_works_again() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    receiver.set("/hook", Behaviour::Hang);
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let load = Load::start(stack.producer().await, &app, "backlog", 400);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let producer = stack.producer().await;
+    let waiting = producer.jetstream().get_stream("WAITING").await.unwrap();
+    let parked = waiting.get_info().await.unwrap().state.messages;
+    assert!(parked > 500, "only {parked} deliveries are on disk");
+
+    receiver.set("/hook", Behaviour::Status(200));
+    let works_since = std::time::Instant::now();
+    let sent = load.end().await;
+    let tally = sent.wait_delivered(&receiver, &["/hook"]).await;
+    println!(
+        "backlog: {parked} deliveries on disk, {} events delivered {:?} after the endpoint works",
+        tally.accepted,
+        works_since.elapsed()
+    );
+    stack.stop().await;
 }

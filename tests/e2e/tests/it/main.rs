@@ -20,5 +20,8 @@ mod trace;
 
 use std::time::Duration;
 
+/// Held by tests that load the whole machine, so that each of them has it to itself.
+static WHOLE_MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// How long something that happens at once may take on a busy machine.
 const SOON: Duration = Duration::from_secs(30);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::WHOLE_MACHINE;
 use posthorn_e2e::{Fleet, Load, Producer, Settings};
 use posthorn_harness::{DedicatedPostgres, Receiver, TestNats, eventually};
 use posthorn_store::{StoreConfig, migrate};
@@ -13,6 +14,7 @@ const AWAY: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deliveries_go_on_without_postgresql_and_history_catches_up() {
+    let _machine = WHOLE_MACHINE.lock().await;
     let (nats, mut postgres, receiver) = tokio::join!(
         TestNats::start(),
         DedicatedPostgres::start(),
