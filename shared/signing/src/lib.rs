@@ -5,7 +5,7 @@
 //!
 //! - [`secret`]: what an endpoint signs with, as text and as key bytes.
 //! - [`signature`]: the `webhook-signature` header of a delivery ([Standard Webhooks]).
-//! - [`verify`]: what a receiver does with that header.
+//! - [`mod@verify`]: what a receiver does with that header.
 //! - [`seal`] and [`key_ring`]: secrets encrypted before they reach a database or the bus.
 //! - [`digest`]: SHA-256 of requests.
 //!
