@@ -51,6 +51,12 @@ clippy: need-rust
 docs: need-rust ## Build the documentation of all crates; warnings are errors
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked
 
+.PHONY: openapi
+openapi: need-rust ## Write docs/openapi.json anew, from the routes
+	@mkdir -p docs
+	@$(CARGO) run --quiet --locked --bin posthorn -- openapi >docs/openapi.json.new
+	@mv docs/openapi.json.new docs/openapi.json
+
 .PHONY: deny
 deny: need-rust ## Check who may depend on what, and under which licences
 	@program=$$($(TOOLS) cargo-deny); "$$program" --locked --log-level error --config .deny.toml check bans licenses sources

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`config`], [`service`] | the settings, and the process |
 //! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
+//! | [`openapi`] | what is served, as a document made from the routes |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
 //! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
@@ -19,6 +20,7 @@ mod failure;
 mod fields;
 mod lookup;
 pub mod moment;
+pub mod openapi;
 mod paging;
 pub mod public;
 pub mod reconcile;
@@ -31,4 +33,5 @@ pub mod snapshot;
 mod state;
 
 pub use config::ApiConfig;
+pub use router::openapi_document;
 pub use service::Api;

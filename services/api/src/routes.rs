@@ -12,13 +12,13 @@ mod message;
 mod resend;
 mod unserved;
 
-use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::ApiState;
 
 /// All routes of this crate.
-pub(crate) fn router() -> Router<ApiState> {
-    Router::new()
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .merge(health::router())
         .merge(application::router())
         .merge(endpoint::router())
@@ -28,5 +28,5 @@ pub(crate) fn router() -> Router<ApiState> {
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
-        .merge(unserved::router())
+        .merge(unserved::router().into())
 }

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use posthorn_bus::Bus;
 use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{BoxError, Context, Service, Shutdown, error_chain};
 use posthorn_public_http::{HttpServer, TokenKey};
 use posthorn_store::Store;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
 use crate::reconcile::Reconciler;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Api {
     server: HttpServer,
     state: ApiState,
-    ingest: Router,
+    ingest: OpenApiRouter,
     database: Gate,
 }
 
@@ -40,7 +40,7 @@ impl Api {
         tokens: TokenKey,
         bus: Bus,
         store: Store,
-        ingest: Router,
+        ingest: OpenApiRouter,
         context: &Context,
     ) -> Result<Self, BoxError> {
         let bucket = bus.config_bucket().await?;

@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRef, Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use http::{HeaderMap, StatusCode};
 use posthorn_bus::{Bus, BusError};
 use posthorn_chassis::{Context, clock, entropy, metric};
@@ -20,6 +18,9 @@ use posthorn_public_http::{
 };
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::IngestConfig;
 use crate::accept::{self, AcceptError, Accepted, Acceptor, Key};
@@ -46,9 +47,26 @@ impl FromRef<HttpDoor> for TokenKey {
     }
 }
 
+/// A native event, as the document describes it; [`NativeEvent`] reads it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the description is used")]
+struct EventIn {
+    /// What kind of event it is: names separated by dots.
+    r#type: String,
+    /// What happened: any JSON.
+    #[schema(value_type = Value)]
+    data: serde_json::Value,
+    /// The event's id; made by us when absent.
+    id: Option<String>,
+    /// When it happened; the time of acceptance when absent.
+    #[schema(format = DateTime)]
+    timestamp: Option<String>,
+}
+
 /// The answer to a native event.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct EventOut<'a> {
+    #[schema(value_type = String)]
     id: &'a EventId,
     #[serde(rename = "type")]
     event_type: &'a str,
@@ -88,11 +106,9 @@ impl HttpDoor {
     }
 
     /// The routes, with their full paths.
-    pub fn router(self) -> Router {
-        Router::new()
-            .route("/api/v1/app/{app_id}/msg", post(create_message))
-            .route("/api/v1/app/{app_id}/events", post(create_event))
-            .with_state(self)
+    #[must_use]
+    pub fn router(self) -> OpenApiRouter {
+        routes_of_doors().with_state(self)
     }
 
     /// A place among the events being accepted: with none free, the caller comes again later.
@@ -149,6 +165,34 @@ impl HttpDoor {
     }
 }
 
+/// The document of the doors' routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes_of_doors().into_openapi()
+}
+
+fn routes_of_doors() -> OpenApiRouter<HttpDoor> {
+    OpenApiRouter::new()
+        .routes(routes!(create_message))
+        .routes(routes!(create_event))
+}
+
+/// Creates a message and sends it to the application's endpoints.
+///
+/// 202 means that it is stored: it will be delivered, whatever dies next.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app/{app_id}/msg",
+    operation_id = "v1.message.create",
+    tag = "Message",
+    params(
+        ("with_content" = Option<bool>, Query, description = "Answer with the payload; true unless refused"),
+        ("idempotency-key" = Option<String>, Header, description = "Requests with one key make one message, for 12 hours"),
+    ),
+    request_body = MessageIn,
+    responses((status = 202, description = "It was accepted", body = MessageOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn create_message(
     State(door): State<HttpDoor>,
     caller: Authenticated,
@@ -168,6 +212,19 @@ async fn create_message(
     Ok((StatusCode::ACCEPTED, axum::Json(out)).into_response())
 }
 
+/// Accepts a native event and sends it to the application's endpoints.
+///
+/// It is delivered as an object with `data`, `id`, `timestamp` and `type`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app/{app_id}/events",
+    operation_id = "posthorn.event.create",
+    tag = "Event",
+    params(("idempotency-key" = Option<String>, Header, description = "Requests with one key make one event, for 12 hours")),
+    request_body = EventIn,
+    responses((status = 202, description = "It was accepted", body = EventOut<'static>)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn create_event(
     State(door): State<HttpDoor>,
     caller: Authenticated,

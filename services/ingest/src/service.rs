@@ -75,7 +75,7 @@ impl Ingest {
 impl Service for Ingest {
     async fn run(self, shutdown: Shutdown) -> Result<(), BoxError> {
         shutdown.spawn("nats watch", watch(self.bus, self.gate, shutdown.clone()));
-        let router = wrap(self.http.router(), trace_context::adopt_http);
+        let router = wrap(self.http.router().into(), trace_context::adopt_http);
         let (published, requested, ()) = tokio::join!(
             self.publish.serve(shutdown.clone()),
             self.request.serve(shutdown.clone()),

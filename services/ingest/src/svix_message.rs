@@ -5,6 +5,7 @@ use bytes::Bytes;
 use posthorn_event_schema::{Channel, Event, EventType, ProducerKey, json_depth};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::candidate::{Candidate, Content};
 
@@ -18,11 +19,12 @@ pub const MAX_TAG_LEN: usize = 128;
 pub const MAX_RETENTION_DAYS: u32 = 90;
 
 /// `MessageIn`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageIn {
     event_type: String,
     #[serde(alias = "data")]
+    #[schema(value_type = Object)]
     payload: Box<RawValue>,
     event_id: Option<String>,
     channels: Option<Vec<String>>,
@@ -32,7 +34,7 @@ pub struct MessageIn {
     transformations_params: Option<TransformationsParams>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TransformationsParams {
     raw_payload: Option<String>,
@@ -198,12 +200,13 @@ fn check_payload(payload: &RawValue, raw: Option<String>, problems: &mut Vec<Pro
 }
 
 /// `MessageOut`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageOut {
     id: String,
     event_id: Option<String>,
     event_type: String,
+    #[schema(value_type = Object)]
     payload: Box<RawValue>,
     channels: Option<Vec<String>>,
     tags: Option<Vec<String>>,

@@ -4,6 +4,7 @@ mod all;
 mod dev;
 mod jwt;
 mod migrate;
+mod openapi;
 mod output;
 mod roles;
 mod settings;
@@ -47,6 +48,8 @@ enum Command {
         #[command(subcommand)]
         command: jwt::Command,
     },
+    /// Prints the OpenAPI document of the REST API
+    Openapi,
 }
 
 #[derive(Args)]
@@ -67,5 +70,6 @@ fn main() -> ExitCode {
         Command::Dev { demo } => dev::dev(demo),
         Command::Migrate(args) => migrate::migrate(args.print_config),
         Command::Jwt { command } => jwt::run(command),
+        Command::Openapi => openapi::print(),
     }
 }

@@ -2,11 +2,12 @@
 
 use posthorn_store::application::{ApplicationRow, Metadata};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::present;
 
 /// An application to create, or to replace another with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationIn {
     /// What people call it.
@@ -22,11 +23,12 @@ pub struct ApplicationIn {
     pub rate_limit: Option<u16>,
     /// The customer's notes.
     #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub metadata: Option<Metadata>,
 }
 
 /// What to change in an application.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationPatch {
     /// What people call it.
@@ -43,11 +45,12 @@ pub struct ApplicationPatch {
     pub rate_limit: Option<Option<u16>>,
     /// The customer's notes.
     #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub metadata: Option<Metadata>,
 }
 
 /// An application.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationOut {
     /// Its id.
@@ -66,6 +69,7 @@ pub struct ApplicationOut {
     /// When it was changed last.
     pub updated_at: String,
     /// The customer's notes.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub metadata: Metadata,
 }
 

@@ -6,6 +6,7 @@ use posthorn_event_schema::Trigger;
 use posthorn_store::endpoint::EndpointRow;
 use posthorn_store::history::{DeliveryState, EndpointEvent, StoredAttempt, StoredDelivery};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::endpoint::EndpointOut;
 use super::message::MessageOut;
@@ -118,7 +119,7 @@ impl Status {
 }
 
 /// An attempt.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageAttemptOut {
     /// Its id.
@@ -172,7 +173,7 @@ impl From<StoredAttempt> for MessageAttemptOut {
 }
 
 /// A message at an endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointMessageOut {
     /// The message.
@@ -199,7 +200,7 @@ impl EndpointMessageOut {
 }
 
 /// An endpoint that a message was to go to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageEndpointOut {
     /// The endpoint.

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use posthorn_store::application::Metadata;
 use posthorn_store::endpoint::EndpointRow;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::present;
 use crate::custom_headers::CustomHeaders;
 
 /// An endpoint to create, or to replace another with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointIn {
     /// Where it receives.
@@ -44,17 +45,19 @@ pub struct EndpointIn {
     pub channels: Option<Vec<String>>,
     /// The customer's notes.
     #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub metadata: Option<Metadata>,
     /// Its signing secret; made by us when absent. Only read at creation.
     #[serde(default)]
     pub secret: Option<String>,
     /// Headers to add to every delivery. Only read at creation.
     #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub headers: Option<CustomHeaders>,
 }
 
 /// What to change in an endpoint.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointPatch {
     /// Where it receives.
@@ -86,11 +89,12 @@ pub struct EndpointPatch {
     pub channels: Option<Option<Vec<String>>>,
     /// The customer's notes.
     #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub metadata: Option<Metadata>,
 }
 
 /// An endpoint. Its secret is never part of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointOut {
     /// Its id.
@@ -120,6 +124,7 @@ pub struct EndpointOut {
     /// When it was changed last.
     pub updated_at: String,
     /// The customer's notes.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub metadata: Metadata,
 }
 
@@ -151,14 +156,14 @@ fn texts<T: ToString>(list: Option<Vec<T>>) -> Option<Vec<String>> {
 }
 
 /// What a receiver verifies deliveries with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SecretOut {
     /// `whsec_…`, or the public half `whpk_…` of a key pair.
     pub key: String,
 }
 
 /// A wish for a new secret.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotateIn {
     /// The new secret; made by us when absent.
@@ -170,14 +175,15 @@ pub struct RotateIn {
 }
 
 /// Headers to have instead of all present ones.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct HeadersIn {
     /// Names and values.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub headers: CustomHeaders,
 }
 
 /// Headers to set and to remove.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeadersPatch {
     /// Names and values; null removes a header.
@@ -189,9 +195,10 @@ pub struct HeadersPatch {
 }
 
 /// An endpoint's headers, those with credentials by name only.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HeadersOut {
     /// Names and values.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub headers: CustomHeaders,
     /// Names of the headers whose values are not shown.
     pub sensitive: Vec<String>,

@@ -3,11 +3,12 @@
 use posthorn_store::event_type::EventTypeRow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::present;
 
 /// An event type to create.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeIn {
     /// Its name.
@@ -18,7 +19,7 @@ pub struct EventTypeIn {
 }
 
 /// What an event type is to be, beside its name.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeUpdate {
     /// What it means.
@@ -31,6 +32,7 @@ pub struct EventTypeUpdate {
     pub deprecated: Option<bool>,
     /// JSON Schemas of its payload, by version.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub schemas: Option<Value>,
     /// Only callers with this flag see it.
     #[serde(default)]
@@ -44,7 +46,7 @@ pub struct EventTypeUpdate {
 }
 
 /// What to change in an event type.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypePatch {
     /// What it means.
@@ -58,6 +60,7 @@ pub struct EventTypePatch {
     pub deprecated: Option<bool>,
     /// JSON Schemas of its payload; null removes them.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>)]
     pub schemas: Option<Option<Value>>,
     /// Only callers with this flag see it; null opens it to all.
     #[serde(default, deserialize_with = "present")]
@@ -71,7 +74,7 @@ pub struct EventTypePatch {
 }
 
 /// An event type.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeOut {
     /// Its name.
@@ -83,6 +86,7 @@ pub struct EventTypeOut {
     /// It should not be used for new subscriptions.
     pub deprecated: bool,
     /// JSON Schemas of its payload, by version.
+    #[schema(value_type = Option<Object>)]
     pub schemas: Option<Value>,
     /// When it was created.
     pub created_at: String,

@@ -1,9 +1,10 @@
 //! A page of any list.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListOut<T> {
     /// The items, in the list's order.
@@ -28,3 +29,7 @@ impl<T> ListOut<T> {
         }
     }
 }
+
+/// `{}`: what SDKs read where there is nothing to say.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EmptyOut {}

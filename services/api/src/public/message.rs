@@ -4,6 +4,7 @@ use bytes::Bytes;
 use posthorn_store::history::{Body, StoredEvent};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// What stands for a payload that was not asked for, or is no JSON object: SDKs insist on one.
 const NO_PAYLOAD: &str = "{}";
@@ -11,7 +12,7 @@ const NO_PAYLOAD: &str = "{}";
 const EXPUNGED_PAYLOAD: &str = r#"{"expired":true}"#;
 
 /// A message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageOut {
     /// Its id.
@@ -21,6 +22,7 @@ pub struct MessageOut {
     /// What kind of event it is.
     pub event_type: String,
     /// The body, if it is a JSON object.
+    #[schema(value_type = Object)]
     pub payload: Box<RawValue>,
     /// Its channels; null = none.
     pub channels: Option<Vec<String>>,

@@ -1,33 +1,42 @@
 //! Applications: one customer's space each.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::StatusCode;
 use posthorn_chassis::entropy;
 use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
 use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_store::application::{ApplicationChange, ApplicationRow, NewApplication, Saved};
 use posthorn_store::listing::Order;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::filter;
 use crate::fields::Fields;
 use crate::public::application::{ApplicationIn, ApplicationOut, ApplicationPatch};
 use crate::public::list::ListOut;
+use crate::public::query::{GetIfExistsQuery, OrderQuery, PageQuery};
 use crate::scope::{ApplicationCaller, OrganizationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, moment, paging};
 
-pub(crate) fn router() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/app", get(list).post(create))
-        .route(
-            "/api/v1/app/{app_id}",
-            get(one).put(replace).patch(patch).delete(remove),
-        )
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(one, replace, patch, remove))
 }
 
+/// Lists applications.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app",
+    operation_id = "v1.application.list",
+    tag = "Application",
+    params(PageQuery, OrderQuery),
+    responses((status = 200, description = "The answer", body = ListOut<ApplicationOut>)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn list(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
@@ -48,6 +57,17 @@ async fn list(
     )))
 }
 
+/// Creates an application.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app",
+    operation_id = "v1.application.create",
+    tag = "Application",
+    params(GetIfExistsQuery),
+    request_body = ApplicationIn,
+    responses((status = 201, description = "It was created", body = ApplicationOut), (status = 200, description = "The answer", body = ApplicationOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn create(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
@@ -75,11 +95,29 @@ async fn create(
     }
 }
 
+/// Reads an application.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}",
+    operation_id = "v1.application.get",
+    tag = "Application",
+    responses((status = 200, description = "The answer", body = ApplicationOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn one(caller: ApplicationCaller) -> Json<ApplicationOut> {
     Json(caller.application.into())
 }
 
 /// Replaces an application, or makes a new one when the path names none.
+#[utoipa::path(
+    put,
+    path = "/api/v1/app/{app_id}",
+    operation_id = "v1.application.update",
+    tag = "Application",
+    request_body = ApplicationIn,
+    responses((status = 200, description = "The answer", body = ApplicationOut), (status = 201, description = "It was created", body = ApplicationOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
@@ -106,6 +144,16 @@ async fn replace(
         .map(|row| answer(StatusCode::OK, row))
 }
 
+/// Changes an application.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/app/{app_id}",
+    operation_id = "v1.application.patch",
+    tag = "Application",
+    request_body = ApplicationPatch,
+    responses((status = 200, description = "The answer", body = ApplicationOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn patch(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -132,6 +180,15 @@ async fn patch(
         .map(|row| Json(row.into()))
 }
 
+/// Deletes an application with its endpoints.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/app/{app_id}",
+    operation_id = "v1.application.delete",
+    tag = "Application",
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn remove(
     State(state): State<ApiState>,
     caller: ApplicationCaller,

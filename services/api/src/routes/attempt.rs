@@ -2,19 +2,24 @@
 
 use std::collections::HashMap;
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use posthorn_event_schema::{AttemptId, EndpointId, EventId};
 use posthorn_public_http::{ApiError, QueryParams};
 use posthorn_store::history::{Content, StoredAttempt};
 use posthorn_store::{Slice, StoreError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::filter;
 use crate::public::attempt::{MessageAttemptOut, MessageEndpointOut};
 use crate::public::list::ListOut;
+use crate::public::query::{
+    ContentQuery, EndpointQuery, PageQuery, StatusClassQuery, StatusQuery, WindowQuery,
+    WithMessageQuery,
+};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, lookup, paging};
@@ -22,27 +27,27 @@ use crate::{failure, lookup, paging};
 /// Messages read at one time for `with_msg`: a request must not take the whole pool.
 const CONCURRENT_READS: usize = 4;
 
-pub(crate) fn router() -> Router<ApiState> {
-    let message = "/api/v1/app/{app_id}/msg/{msg_id}";
-    Router::new()
-        .route("/api/v1/app/{app_id}/attempt/msg/{msg_id}", get(of_message))
-        .route(
-            "/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}",
-            get(of_endpoint),
-        )
-        .route(&format!("{message}/attempt"), get(of_message))
-        .route(&format!("{message}/attempt/{{attempt_id}}"), get(one))
-        .route(
-            &format!("{message}/attempt/{{attempt_id}}/content"),
-            delete(expunge),
-        )
-        .route(&format!("{message}/endpoint"), get(destinations))
-        .route(
-            &format!("{message}/endpoint/{{endpoint_id}}/attempt"),
-            get(of_destination),
-        )
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(of_message))
+        .routes(routes!(of_message_before))
+        .routes(routes!(of_destination))
+        .routes(routes!(of_endpoint))
+        .routes(routes!(one))
+        .routes(routes!(expunge))
+        .routes(routes!(destinations))
 }
 
+/// Lists a message's attempts, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/attempt/msg/{msg_id}",
+    operation_id = "v1.message-attempt.list-by-msg",
+    tag = "Message Attempt",
+    params(PageQuery, WindowQuery, ContentQuery, StatusQuery, StatusClassQuery, EndpointQuery),
+    responses((status = 200, description = "The answer", body = ListOut<MessageAttemptOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn of_message(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -53,7 +58,35 @@ async fn of_message(
     list_of_message(&state, &caller, &msg, endpoint.as_deref(), &query).await
 }
 
-/// An older form of [`of_message`] with `endpoint_id`.
+/// Lists a message's attempts: an older form of `/attempt/msg/{msg_id}`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/attempt",
+    operation_id = "v1.message-attempt.list-by-msg-deprecated",
+    tag = "Message Attempt",
+    params(PageQuery, WindowQuery, ContentQuery, StatusQuery, StatusClassQuery, EndpointQuery),
+    responses((status = 200, description = "The answer", body = ListOut<MessageAttemptOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
+async fn of_message_before(
+    state: State<ApiState>,
+    caller: ApplicationCaller,
+    path: Path<(String, String)>,
+    query: QueryParams,
+) -> Result<Json<ListOut<MessageAttemptOut>>, ApiError> {
+    of_message(state, caller, path, query).await
+}
+
+/// Lists a message's attempts at one endpoint: an older form of `/attempt/msg/{msg_id}`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/attempt",
+    operation_id = "v1.message-attempt.list-by-endpoint-deprecated",
+    tag = "Message Attempt",
+    params(PageQuery, WindowQuery, ContentQuery, StatusQuery, StatusClassQuery),
+    responses((status = 200, description = "The answer", body = ListOut<MessageAttemptOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn of_destination(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -85,6 +118,16 @@ async fn list_of_message(
     answer(slice)
 }
 
+/// Lists an endpoint's attempts, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/attempt/endpoint/{endpoint_id}",
+    operation_id = "v1.message-attempt.list-by-endpoint",
+    tag = "Message Attempt",
+    params(PageQuery, WindowQuery, ContentQuery, StatusQuery, StatusClassQuery, WithMessageQuery),
+    responses((status = 200, description = "The answer", body = ListOut<MessageAttemptOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn of_endpoint(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -145,6 +188,15 @@ async fn with_messages(
         .await
 }
 
+/// Reads an attempt.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}",
+    operation_id = "v1.message-attempt.get",
+    tag = "Message Attempt",
+    responses((status = 200, description = "The answer", body = MessageAttemptOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn one(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -159,6 +211,15 @@ async fn one(
     Ok(Json(attempt.into()))
 }
 
+/// Removes an attempt's response.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content",
+    operation_id = "v1.message-attempt.expunge-content",
+    tag = "Message Attempt",
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn expunge(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -176,6 +237,15 @@ async fn expunge(
 }
 
 /// The endpoints that a message was to go to, deleted ones too.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint",
+    operation_id = "v1.message-attempt.list-attempted-destinations",
+    tag = "Message Attempt",
+    params(PageQuery),
+    responses((status = 200, description = "The answer", body = ListOut<MessageEndpointOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn destinations(
     State(state): State<ApiState>,
     caller: ApplicationCaller,

@@ -1,9 +1,8 @@
 //! Endpoints: URLs that receive events.
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::StatusCode;
 use posthorn_chassis::entropy;
 use posthorn_event_schema::{EndpointId, EventType, OrganizationId};
@@ -12,24 +11,24 @@ use posthorn_signing::SigningSecret;
 use posthorn_store::application::Saved;
 use posthorn_store::endpoint::{EndpointChange, EndpointRow, EndpointSettings, NewEndpoint};
 use posthorn_store::listing::Order;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::endpoint_headers;
 use crate::custom_headers::CustomHeaders;
 use crate::fields::Fields;
 use crate::public::endpoint::{EndpointIn, EndpointOut, EndpointPatch};
 use crate::public::list::ListOut;
+use crate::public::query::{OrderQuery, PageQuery};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::sealing::{self, Owner};
 use crate::state::ApiState;
 use crate::{failure, lookup, moment, paging};
 
-pub(crate) fn router() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/app/{app_id}/endpoint", get(list).post(create))
-        .route(
-            "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
-            get(one).put(replace).patch(patch).delete(remove),
-        )
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(one, replace, patch, remove))
 }
 
 /// What a caller sets at creation, checked.
@@ -39,6 +38,16 @@ struct Wanted {
     headers: CustomHeaders,
 }
 
+/// Lists an application's endpoints.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/endpoint",
+    operation_id = "v1.endpoint.list",
+    tag = "Endpoint",
+    params(PageQuery, OrderQuery),
+    responses((status = 200, description = "The answer", body = ListOut<EndpointOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn list(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -59,6 +68,16 @@ async fn list(
     )))
 }
 
+/// Creates an endpoint.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app/{app_id}/endpoint",
+    operation_id = "v1.endpoint.create",
+    tag = "Endpoint",
+    request_body = EndpointIn,
+    responses((status = 201, description = "It was created", body = EndpointOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn create(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -69,6 +88,15 @@ async fn create(
     Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response())
 }
 
+/// Reads an endpoint.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+    operation_id = "v1.endpoint.get",
+    tag = "Endpoint",
+    responses((status = 200, description = "The answer", body = EndpointOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn one(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -79,6 +107,15 @@ async fn one(
 }
 
 /// Replaces an endpoint's settings, or makes a new endpoint when the path names none.
+#[utoipa::path(
+    put,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+    operation_id = "v1.endpoint.update",
+    tag = "Endpoint",
+    request_body = EndpointIn,
+    responses((status = 200, description = "The answer", body = EndpointOut), (status = 201, description = "It was created", body = EndpointOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn replace(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -109,6 +146,16 @@ async fn replace(
     Ok(Json(EndpointOut::from(row)).into_response())
 }
 
+/// Changes an endpoint.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+    operation_id = "v1.endpoint.patch",
+    tag = "Endpoint",
+    request_body = EndpointPatch,
+    responses((status = 200, description = "The answer", body = EndpointOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn patch(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -145,6 +192,15 @@ async fn patch(
         .map(|row| Json(row.into()))
 }
 
+/// Deletes an endpoint; what waits for it is cancelled.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+    operation_id = "v1.endpoint.delete",
+    tag = "Endpoint",
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn remove(
     State(state): State<ApiState>,
     caller: ApplicationCaller,

@@ -1,11 +1,12 @@
 //! Headers that an endpoint's customer adds to every delivery. Credentials are never shown again.
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::StatusCode;
 use posthorn_public_http::{ApiError, JsonBody};
 use posthorn_store::endpoint::EndpointRow;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::custom_headers::{self, CustomHeaders};
 use crate::fields::Fields;
@@ -18,11 +19,19 @@ use crate::{failure, lookup, moment};
 /// How often a change is tried again when another one came in between.
 const TRIES: u32 = 5;
 
-pub(crate) fn router() -> Router<ApiState> {
-    let path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers";
-    Router::new().route(path, get(read).put(replace).patch(patch))
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(read, replace, patch))
 }
 
+/// Reads an endpoint's custom headers.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+    operation_id = "v1.endpoint.get-headers",
+    tag = "Endpoint",
+    responses((status = 200, description = "The answer", body = HeadersOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn read(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -33,6 +42,16 @@ async fn read(
     Ok(Json(HeadersOut { headers, sensitive }))
 }
 
+/// Replaces an endpoint's custom headers.
+#[utoipa::path(
+    put,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+    operation_id = "v1.endpoint.update-headers",
+    tag = "Endpoint",
+    request_body = HeadersIn,
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn replace(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -42,6 +61,16 @@ async fn replace(
     change(&state, &caller, &name, |_old| body.headers.clone()).await
 }
 
+/// Changes some of an endpoint's custom headers.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+    operation_id = "v1.endpoint.patch-headers",
+    tag = "Endpoint",
+    request_body = HeadersPatch,
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn patch(
     State(state): State<ApiState>,
     caller: ApplicationCaller,

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
@@ -13,6 +12,8 @@ use posthorn_public_http::{ApiError, RawBody, body};
 use posthorn_signing::SigningSecret;
 use posthorn_store::endpoint::EndpointRow;
 use posthorn_store::endpoint_secret::{NewSecret, Rotation};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::fields::Fields;
 use crate::public::endpoint::{RotateIn, SecretOut};
@@ -25,13 +26,21 @@ use crate::{failure, lookup, moment};
 const DEFAULT_GRACE_SECONDS: u64 = 24 * 3_600;
 const MAX_GRACE_SECONDS: u64 = 7 * 24 * 3_600;
 
-pub(crate) fn router() -> Router<ApiState> {
-    let secret = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret";
-    Router::new()
-        .route(secret, get(read))
-        .route(&format!("{secret}/rotate"), post(rotate))
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(rotate))
 }
 
+/// Reads an endpoint's signing secret.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret",
+    operation_id = "v1.endpoint.get-secret",
+    tag = "Endpoint",
+    responses((status = 200, description = "The answer", body = SecretOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn read(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -53,6 +62,16 @@ async fn read(
     }))
 }
 
+/// Replaces an endpoint's signing secret; the old one signs on for a while.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate",
+    operation_id = "v1.endpoint.rotate-secret",
+    tag = "Endpoint",
+    request_body = Option<RotateIn>,
+    responses((status = 200, description = "The answer", body = SecretOut), (status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn rotate(
     State(state): State<ApiState>,
     caller: ApplicationCaller,

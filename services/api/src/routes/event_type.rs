@@ -1,9 +1,8 @@
 //! Event types: the kinds of events that customers choose from.
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::StatusCode;
 use posthorn_event_schema::{EventType, OrganizationId};
 use posthorn_public_http::{ApiError, Authenticated, JsonBody, QueryParams, Scope};
@@ -11,24 +10,34 @@ use posthorn_store::application::Saved;
 use posthorn_store::event_type::{
     EventTypeChange, EventTypeFilter, EventTypeRow, EventTypeSettings,
 };
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::filter;
 use crate::fields::Fields;
 use crate::public::event_type::{EventTypeIn, EventTypeOut, EventTypePatch, EventTypeUpdate};
 use crate::public::list::ListOut;
+use crate::public::query::{EventTypeQuery, ExpungeQuery, PageQuery};
 use crate::scope::{OrganizationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, moment, paging};
 
-pub(crate) fn router() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/event-type", get(list).post(create))
-        .route(
-            "/api/v1/event-type/{name}",
-            get(one).put(replace).patch(patch).delete(remove),
-        )
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(one, replace, patch, remove))
 }
 
+/// Lists event types.
+#[utoipa::path(
+    get,
+    path = "/api/v1/event-type",
+    operation_id = "v1.event-type.list",
+    tag = "Event Type",
+    params(PageQuery, EventTypeQuery),
+    responses((status = 200, description = "The answer", body = ListOut<EventTypeOut>)),
+    extensions(("x-posthorn-scope" = json!("any")))
+)]
 async fn list(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
@@ -64,6 +73,16 @@ fn visible_flags(scope: &Scope) -> Option<Vec<String>> {
     }
 }
 
+/// Creates an event type, or un-archives one.
+#[utoipa::path(
+    post,
+    path = "/api/v1/event-type",
+    operation_id = "v1.event-type.create",
+    tag = "Event Type",
+    request_body = EventTypeIn,
+    responses((status = 201, description = "It was created", body = EventTypeOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn create(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
@@ -78,6 +97,15 @@ async fn create(
     Ok((StatusCode::CREATED, Json(EventTypeOut::new(row, true))).into_response())
 }
 
+/// Reads an event type.
+#[utoipa::path(
+    get,
+    path = "/api/v1/event-type/{event_type_name}",
+    operation_id = "v1.event-type.get",
+    tag = "Event Type",
+    responses((status = 200, description = "The answer", body = EventTypeOut)),
+    extensions(("x-posthorn-scope" = json!("any")))
+)]
 async fn one(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
@@ -93,6 +121,16 @@ async fn one(
     Ok(Json(EventTypeOut::new(row, true)))
 }
 
+/// Replaces an event type, or creates it.
+#[utoipa::path(
+    put,
+    path = "/api/v1/event-type/{event_type_name}",
+    operation_id = "v1.event-type.update",
+    tag = "Event Type",
+    request_body = EventTypeUpdate,
+    responses((status = 200, description = "The answer", body = EventTypeOut), (status = 201, description = "It was created", body = EventTypeOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
@@ -119,6 +157,16 @@ async fn replace(
     Ok((status, Json(EventTypeOut::new(row, true))).into_response())
 }
 
+/// Changes an event type.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/event-type/{event_type_name}",
+    operation_id = "v1.event-type.patch",
+    tag = "Event Type",
+    request_body = EventTypePatch,
+    responses((status = 200, description = "The answer", body = EventTypeOut)),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn patch(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
@@ -153,6 +201,15 @@ async fn patch(
 }
 
 /// Archives an event type, or with `expunge=true` forgets it.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/event-type/{event_type_name}",
+    operation_id = "v1.event-type.delete",
+    tag = "Event Type",
+    params(ExpungeQuery),
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn remove(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,

@@ -1,22 +1,41 @@
-//! Whether this API answers, and a word for whoever looks at its root.
+//! Whether this API answers.
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::state::ApiState;
 
-const NAME: &str = concat!(
-    "Posthorn API ",
-    env!("CARGO_PKG_VERSION"),
-    ", compatible with Svix. The routes begin with /api/v1.\n"
-);
-
 /// `HEAD` is served by the same routes. Neither looks at PostgreSQL or NATS: readiness does
 /// (`/readyz` on the admin port), and a caller's probe must not cause work.
-pub(crate) fn router() -> Router<ApiState> {
-    Router::new()
-        .route("/", get(async || NAME))
-        .route("/api/v1/health", get(async || StatusCode::NO_CONTENT))
-        .route("/api/v1/health/ping", get(async || StatusCode::NO_CONTENT))
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(ping))
+}
+
+/// Says whether the API answers.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health",
+    operation_id = "v1.health.get",
+    tag = "Health",
+    responses((status = 204, description = "It answers")),
+    extensions(("x-posthorn-scope" = json!("anyone")))
+)]
+async fn health() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Says whether the API answers: a shorter way to ask.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health/ping",
+    operation_id = "v1.health.ping",
+    tag = "Health",
+    responses((status = 204, description = "It answers")),
+    extensions(("x-posthorn-scope" = json!("anyone")))
+)]
+async fn ping() -> StatusCode {
+    StatusCode::NO_CONTENT
 }

@@ -1,32 +1,41 @@
 //! Reading messages, and removing their contents. Creating them is ingest's.
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
 use http::StatusCode;
 use posthorn_event_schema::EventId;
 use posthorn_public_http::{ApiError, QueryParams};
 use posthorn_store::history::{Content, EndpointEventFilter};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::filter;
 use crate::public::attempt::{EndpointMessageOut, Status};
 use crate::public::list::ListOut;
 use crate::public::message::MessageOut;
+use crate::public::query::{ContentQuery, PageQuery, StatusQuery, WindowQuery};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, lookup, paging};
 
-pub(crate) fn router() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/app/{app_id}/msg", get(list))
-        .route("/api/v1/app/{app_id}/msg/{msg_id}", get(one))
-        .route("/api/v1/app/{app_id}/msg/{msg_id}/content", delete(expunge))
-        .route(
-            "/api/v1/app/{app_id}/endpoint/{endpoint_id}/msg",
-            get(of_endpoint),
-        )
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(expunge))
+        .routes(routes!(of_endpoint))
 }
 
+/// Lists an application's messages, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg",
+    operation_id = "v1.message.list",
+    tag = "Message",
+    params(PageQuery, WindowQuery, ContentQuery),
+    responses((status = 200, description = "The answer", body = ListOut<MessageOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn list(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -47,6 +56,16 @@ async fn list(
     })))
 }
 
+/// Reads a message.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}",
+    operation_id = "v1.message.get",
+    tag = "Message",
+    params(ContentQuery),
+    responses((status = 200, description = "The answer", body = MessageOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn one(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -58,6 +77,15 @@ async fn one(
     Ok(Json(event.into()))
 }
 
+/// Removes a message's payload.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/content",
+    operation_id = "v1.message.expunge-content",
+    tag = "Message",
+    responses((status = 204, description = "It was done")),
+    extensions(("x-posthorn-scope" = json!("organization")))
+)]
 async fn expunge(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
@@ -74,6 +102,15 @@ async fn expunge(
 }
 
 /// The messages that were to go to an endpoint.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/msg",
+    operation_id = "v1.message-attempt.list-attempted-messages",
+    tag = "Message Attempt",
+    params(PageQuery, WindowQuery, ContentQuery, StatusQuery),
+    responses((status = 200, description = "The answer", body = ListOut<EndpointMessageOut>)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn of_endpoint(
     State(state): State<ApiState>,
     caller: ApplicationCaller,

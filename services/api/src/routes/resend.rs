@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::post;
-use axum::{Json, Router};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use posthorn_event_schema::{
@@ -13,8 +12,10 @@ use posthorn_event_schema::{
 };
 use posthorn_public_http::ApiError;
 use posthorn_store::history::{Body, Content, StoredEvent};
-use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::public::list::EmptyOut;
 use crate::scope::ApplicationCaller;
 use crate::state::ApiState;
 use crate::{lookup, moment};
@@ -25,20 +26,27 @@ const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 const WINDOW: Duration = Duration::from_secs(48 * 3_600);
 const MISSING_PAYLOAD: &str = "Unable to resend message. Payload is missing (probably expired).";
 
-pub(crate) fn router() -> Router<ApiState> {
-    let path = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend";
-    Router::new().route(path, post(resend))
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(resend))
 }
 
 /// *Guarantee*: after 202 one attempt will be made, whatever dies next, unless the endpoint is
 /// disabled or deleted by then. A request repeated with its idempotency key within the stream's
 /// duplicate window makes no second attempt.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend",
+    operation_id = "v1.message-attempt.resend",
+    tag = "Message Attempt",
+    responses((status = 202, description = "It was accepted", body = EmptyOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
 async fn resend(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
     Path((_app, msg, endpoint)): Path<(String, String, String)>,
     headers: HeaderMap,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<EmptyOut>), ApiError> {
     let application = &caller.application.id;
     let endpoint = lookup::endpoint(&state, application, &endpoint).await?;
     let mut event = lookup::message(&state, application, &msg, Content::Read).await?;
@@ -48,7 +56,7 @@ async fn resend(
     let now = moment::now();
     let job = job(&event, body, &endpoint.id, &run(&headers, now), now);
     match state.bus.publish_job(&job).await {
-        Ok(_stored) => Ok((StatusCode::ACCEPTED, Json(json!({})))),
+        Ok(_stored) => Ok((StatusCode::ACCEPTED, Json(EmptyOut {}))),
         Err(error) if error.is_transient() => {
             let reason = posthorn_chassis::error_chain::chain(&error);
             tracing::warn!(

@@ -131,6 +131,7 @@ pub(crate) async fn serve(
     env.finish().unwrap();
     // Ingest's place: another method of a path that the API serves, too.
     let ingest = Router::new().route("/api/v1/app/{app_id}/msg", post(async || "ingest"));
+    let ingest = ingest.into();
     let (bus, store) = (bus.clone(), store.clone());
     let api = Api::build(&config, tokens.clone(), bus, store, ingest, context)
         .await

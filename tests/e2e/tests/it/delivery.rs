@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use posthorn_e2e::{Client, Load, Stack};
-use posthorn_harness::{Behaviour, Received, Receiver};
+use posthorn_harness::{Behaviour, Received, Receiver, eventually};
 use serde_json::json;
 
 use crate::SOON;
@@ -233,11 +233,15 @@ async fn a_backlog_on_disk_is_delivered_once_the_endpoint_works_again() {
     let app = stack.client.application("acme").await;
     stack.client.endpoint(&app, &receiver.url("/hook")).await;
     let load = Load::start(stack.producer().await, &app, "backlog", 400);
-    tokio::time::sleep(Duration::from_secs(6)).await;
     let producer = stack.producer().await;
     let waiting = producer.jetstream().get_stream("WAITING").await.unwrap();
-    let parked = waiting.get_info().await.unwrap().state.messages;
-    assert!(parked > 500, "only {parked} deliveries are on disk");
+    let parked = eventually(Duration::from_secs(60), "a backlog on disk", async || {
+        let parked = waiting.get_info().await.unwrap().state.messages;
+        (parked > 500)
+            .then_some(parked)
+            .ok_or_else(|| format!("only {parked} deliveries are on disk"))
+    })
+    .await;
 
     receiver.set("/hook", Behaviour::Status(200));
     let works_since = std::time::Instant::now();

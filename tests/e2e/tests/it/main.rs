@@ -12,6 +12,7 @@ mod dev;
 mod doors;
 mod idempotency;
 mod official;
+mod openapi;
 mod outage;
 mod retry;
 mod shutdown;

@@ -1,0 +1,131 @@
+//! Query parameters as the OpenAPI document describes them.
+//!
+//! They are read by [`paging`](crate::paging) and `routes::filter`, which take every spelling that
+//! Svix's SDKs use; here stands what a caller needs to know.
+
+use utoipa::IntoParams;
+
+/// Which page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct PageQuery {
+    /// Items at most.
+    #[param(minimum = 1, maximum = 250, default = 50)]
+    limit: Option<u16>,
+    /// The `iterator` or `prevIterator` of another page.
+    iterator: Option<String>,
+}
+
+/// The order of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct OrderQuery {
+    /// `ascending` or `descending`.
+    #[param(pattern = "^(ascending|descending)$")]
+    order: Option<String>,
+}
+
+/// Whether an application that exists already is an answer.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct GetIfExistsQuery {
+    /// Answer with the application that has this uid already, instead of 409.
+    #[param(default = false)]
+    get_if_exists: Option<bool>,
+}
+
+/// Which event types to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct EventTypeQuery {
+    /// Archived types, too.
+    #[param(default = false)]
+    include_archived: Option<bool>,
+    /// With their schemas.
+    #[param(default = false)]
+    with_content: Option<bool>,
+}
+
+/// How to delete an event type.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct ExpungeQuery {
+    /// Delete it for good instead of archiving it.
+    #[param(default = false)]
+    expunge: Option<bool>,
+}
+
+/// Which messages, or attempts of which messages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct WindowQuery {
+    /// Of these types, separated by commas or repeated.
+    event_types: Option<Vec<String>>,
+    /// With this channel.
+    channel: Option<String>,
+    /// With this tag.
+    tag: Option<String>,
+    /// Earlier than this.
+    #[param(format = DateTime)]
+    before: Option<String>,
+    /// Later than this.
+    #[param(format = DateTime)]
+    after: Option<String>,
+}
+
+/// Whether payloads and responses are part of the answer.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct ContentQuery {
+    /// With payloads or responses.
+    #[param(default = true)]
+    with_content: Option<bool>,
+}
+
+/// In which status.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct StatusQuery {
+    /// 0 success, 1 pending, 2 fail, 3 sending, 4 canceled.
+    #[param(minimum = 0, maximum = 4)]
+    status: Option<u8>,
+    /// The caller knows the status `canceled`.
+    #[param(default = false)]
+    expanded_statuses: Option<bool>,
+}
+
+/// With which class of HTTP status.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct StatusClassQuery {
+    /// 100, 200, 300, 400 or 500; 0 = no HTTP answer came.
+    status_code_class: Option<u16>,
+}
+
+/// At which endpoint.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct EndpointQuery {
+    /// The endpoint's id or uid.
+    endpoint_id: Option<String>,
+}
+
+/// Whether attempts come with their messages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct WithMessageQuery {
+    /// Each attempt with its message.
+    #[param(default = false)]
+    with_msg: Option<bool>,
+}
