@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`config`], [`service`] | the settings, and the process |
 //! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
-//! | [`openapi`] | what is served, as a document made from the routes |
+//! | [`openapi`], `docs_page` | what is served, as a document and as a page, made from the routes |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
 //! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
@@ -15,6 +15,7 @@
 pub mod address;
 pub mod config;
 pub mod custom_headers;
+mod docs_page;
 pub mod endpoint_url;
 mod failure;
 mod fields;

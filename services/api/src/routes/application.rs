@@ -156,10 +156,10 @@ async fn replace(
 )]
 async fn patch(
     State(state): State<ApiState>,
+    OrganizationCaller(_): OrganizationCaller,
     caller: ApplicationCaller,
     JsonBody(body): JsonBody<ApplicationPatch>,
 ) -> Result<Json<ApplicationOut>, ApiError> {
-    caller.require_organization()?;
     let mut fields = Fields::default();
     if let Some(name) = &body.name {
         fields.name(name);

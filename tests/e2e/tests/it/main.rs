@@ -6,6 +6,7 @@
     reason = "figures are for whoever reads the test's output"
 )]
 
+mod authorization;
 mod crash;
 mod delivery;
 mod dev;
