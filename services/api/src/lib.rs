@@ -6,12 +6,11 @@
 //! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
-//! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
+//! | [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
 //! | [`snapshot`], [`reconcile`] | telling the fleet what changed |
 //!
 //! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
 
-pub mod address;
 pub mod config;
 pub mod custom_headers;
 pub mod endpoint_url;
