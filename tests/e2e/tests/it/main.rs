@@ -1,10 +1,6 @@
 //! The whole fleet, from a producer's publish to a customer's endpoint and into history.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![allow(
-    clippy::print_stdout,
-    reason = "figures are for whoever reads the test's output"
-)]
 
 mod crash;
 mod delivery;

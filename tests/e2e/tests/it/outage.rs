@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::WHOLE_MACHINE;
-use posthorn_e2e::{Fleet, Load, Producer, Settings};
+use posthorn_e2e::{Fleet, Load, Producer, Settings, report};
 use posthorn_harness::{DedicatedPostgres, Receiver, TestNats, eventually};
 use posthorn_store::{StoreConfig, migrate};
 
@@ -42,11 +42,11 @@ async fn deliveries_go_on_without_postgresql_and_history_catches_up() {
 
     let sent = load.end().await;
     let tally = sent.wait_delivered(&receiver, &["/hook"]).await;
-    println!(
+    report(&format!(
         "PostgreSQL away for {AWAY:?}: {} events accepted at {:.0}/s, {during} delivered \
          meanwhile, 0 lost, {} duplicates",
         tally.accepted, tally.rate, tally.duplicates
-    );
+    ));
     assert!(during > 60 * 150, "only {during} deliveries in a minute");
     let database = StoreConfig::from_url(&postgres.url()).unwrap();
     let store = posthorn_store::Store::connect(&database).unwrap();
