@@ -7,6 +7,7 @@ mod delivery;
 mod dev;
 mod doors;
 mod idempotency;
+mod nats_doors;
 mod official;
 mod outage;
 mod retry;
