@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn serde_json_reads_all_but_the_last_two_levels_by_default() {
-        let object = |depth: usize| format!("{{\"data\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let object =
+            |depth: usize| format!("{{\"data\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         let reads = |depth| serde_json::from_str::<serde_json::Value>(&object(depth)).is_ok();
         assert!(reads(MAX_JSON_DEPTH - 2) && !reads(MAX_JSON_DEPTH - 1));
     }
