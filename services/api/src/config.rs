@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use posthorn_chassis::Env;
+use posthorn_egress::EgressPolicy;
 use posthorn_signing::KeyRing;
 
-use crate::endpoint_url::{EgressAllow, UrlRules};
+use crate::endpoint_url::UrlRules;
 
 /// Svix's port, so that a move needs no new address.
 const DEFAULT_ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8071);
@@ -54,12 +55,7 @@ impl ApiConfig {
             url_rules: UrlRules {
                 max_len: env.bytes("POSTHORN_API_MAX_URL_BYTES", DEFAULT_MAX_URL_BYTES),
                 https_only: env.bool("POSTHORN_ENDPOINT_HTTPS_ONLY", false),
-                allow: env.parsed(
-                    "POSTHORN_EGRESS_ALLOW",
-                    EgressAllow::default(),
-                    "addresses, ranges such as 10.0.0.0/8 and host names, separated by commas",
-                    |list| EgressAllow::parse(list).ok(),
-                ),
+                allow: EgressPolicy::from_env(env),
             },
             max_endpoints_per_application: env.number(
                 "POSTHORN_API_MAX_ENDPOINTS_PER_APPLICATION",

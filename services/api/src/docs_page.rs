@@ -78,10 +78,11 @@ fn section(html: &mut String, method: &Method, path: &str, operation: &Operation
         ),
     );
     add(html, format_args!("<code>{}</code></h3>", escaped(path)));
-    for text in [&operation.summary, &operation.description] {
-        if let Some(text) = text {
-            add(html, format_args!("<p>{}</p>", escaped(text)));
-        }
+    for text in [&operation.summary, &operation.description]
+        .into_iter()
+        .flatten()
+    {
+        add(html, format_args!("<p>{}</p>", escaped(text)));
     }
     if let Some(scope) = openapi::scope(operation) {
         add(

@@ -20,8 +20,6 @@ const MAX_CHANNELS: usize = 10;
 const MAX_LABEL_LEN: usize = 256;
 /// Most bytes of an event type's JSON Schemas: a page of a list may hold 250 of them.
 const MAX_SCHEMAS_LEN: usize = 128 * 1_024;
-/// Longest name of a caller's that an answer repeats in a problem's place, in characters.
-const MAX_ECHO: usize = 200;
 /// Most event types that an endpoint may name.
 const MAX_EVENT_TYPES: usize = 1_000;
 
@@ -129,7 +127,7 @@ impl Fields {
         for (version, schema) in versions {
             if !schema.is_object() && !schema.is_boolean() {
                 let rule = "must be a JSON Schema, that is an object";
-                self.note_at("schemas", shortened(version), rule, "value_error");
+                self.note_at("schemas", version.clone(), rule, "value_error");
             }
         }
         if schemas.to_string().len() > MAX_SCHEMAS_LEN || has_nul(schemas) {
@@ -212,11 +210,6 @@ fn has_nul(value: &Value) -> bool {
             .any(|(name, member)| name.contains('\0') || has_nul(member)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-/// A caller's own text, cut for an answer.
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_ECHO).collect()
 }
 
 #[cfg(test)]

@@ -7,12 +7,11 @@
 //! | [`openapi`], `docs_page` | what is served, as a document and as a page, made from the routes |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
-//! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
+//! | [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
 //! | [`snapshot`], [`reconcile`] | telling the fleet what changed |
 //!
 //! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
 
-pub mod address;
 pub mod config;
 pub mod custom_headers;
 mod docs_page;

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use posthorn_bus::snapshot::Snapshot;
-use posthorn_bus::{Bus, Message, PublishError, trace_context};
-use posthorn_chassis::{clock, entropy, metric};
+use posthorn_bus::{Bus, Message, PublishError, Refused, trace_context};
+use posthorn_chassis::{clock, error_chain, metric};
 use posthorn_event_schema::{
-    ApplicationId, Door, EndpointVerdict, Event, FrameError, Outcome, Rejection, RejectionId,
-    RejectionMeta, SchemaVersion, Timestamp,
+    ApplicationId, Door, EndpointVerdict, Event, FrameError, Outcome, Timestamp,
 };
 use tracing::{Instrument, Span};
 
@@ -104,24 +102,15 @@ impl Handler {
 
     /// A message that this build cannot read is kept aside with the reason.
     async fn reject(&self, message: &Message, error: &FrameError) -> Result<(), PublishError> {
-        let at = now();
-        let detail = posthorn_chassis::error_chain::chain(error);
-        tracing::error!(detail, "unreadable event moved to rejected");
-        let meta = RejectionMeta {
-            version: SchemaVersion,
-            id: RejectionId::generate(at, entropy::bytes()),
-            at,
+        let refused = Refused {
             door: Door::Fanout,
-            subject: message.subject().to_owned(),
-            code: "unreadable_event".to_owned(),
-            detail,
+            subject: message.subject(),
+            code: "unreadable_event",
+            detail: error_chain::chain(error),
             trace_id: None,
+            input: message.payload().clone(),
         };
-        let input = Bytes::clone(message.payload());
-        self.bus
-            .publish_rejection(&Rejection { meta, input })
-            .await
-            .map(drop)
+        self.bus.reject(refused).await.map(drop)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the two NATS doors share: reading an input into a candidate, or into a reason. Pure.
 
+use posthorn_event_schema::detail::shortened;
 use posthorn_event_schema::subject::{InboxSubject, PublishSubject, SubjectError};
 use posthorn_event_schema::{
     ApplicationRef, EventType, IdError, NativeEvent, NativeEventError, OrganizationId,
@@ -87,6 +88,12 @@ impl Refusal {
             Self::UnknownApplication(_) => "application_not_found",
             Self::Accept(error) => error.code(),
         }
+    }
+
+    /// The reason in a sentence, short enough to be passed on.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        shortened(self.to_string())
     }
 
     /// The HTTP status that the same input would get, for the error header of the answer.
@@ -230,6 +237,17 @@ mod tests {
             (input("posthorn.publish.a b", good), "invalid_subject", 422),
             (input("posthorn.publish.acme", "{"), "invalid_json", 400),
             (input("posthorn.publish.acme", "{}"), "invalid_event", 422),
+            (input("posthorn.publish.acme", "[]"), "invalid_event", 422),
+            (
+                input("posthorn.publish.acme", r#"{"type":1,"data":1}"#),
+                "invalid_event",
+                422,
+            ),
+            (
+                input("posthorn.publish.acme", r#"{"type":"a","data":1,"x":1}"#),
+                "invalid_event",
+                422,
+            ),
             (
                 Input {
                     application: Some("a b"),

@@ -90,8 +90,7 @@ impl PublishDoor {
             tracing::warn!(error = %refusal, "event not stored, it stays in the inbox");
             return message.give_back(RETRY_PAUSE).await;
         }
-        let trace_id = trace_context::trace_id(&tracing::Span::current());
-        match rejection::reject(&self.bus, Door::NatsPublish, input, &refusal, trace_id).await {
+        match rejection::reject(&self.bus, Door::NatsPublish, input, &refusal).await {
             Ok(()) => {
                 accept::count("nats", "rejected");
                 message.ack().await;

@@ -125,7 +125,7 @@ impl RequestDoor {
                 "rejected"
             },
         );
-        let detail = refusal.to_string();
+        let detail = refusal.detail();
         let body = to_json(&ErrorAnswer {
             error: ErrorBody {
                 code: refusal.code(),
@@ -142,8 +142,7 @@ impl RequestDoor {
         if refusal.is_transient() {
             return;
         }
-        let trace_id = trace_context::trace_id(&tracing::Span::current());
-        let kept = rejection::reject(&self.bus, Door::NatsRequest, input, refusal, trace_id).await;
+        let kept = rejection::reject(&self.bus, Door::NatsRequest, input, refusal).await;
         if let Err(error) = kept {
             // The producer has its answer; only the copy for the operator is missing.
             tracing::warn!(error = %error, "rejection not stored");

@@ -73,7 +73,7 @@ impl Attempts {
     /// Makes the delivery's next attempt, or ends the delivery without one.
     ///
     /// *Guarantee*: after `Ok`, what follows is stored, and the job may be acked or the waiting
-    /// delivery deleted. Shown by `a_killed_sender_loses_nothing`.
+    /// delivery deleted. Shown by `killing_each_service_under_load_loses_nothing`.
     ///
     /// # Errors
     /// [`Kept`] when a failure of our own was not cured before shutdown; no attempt was spent.

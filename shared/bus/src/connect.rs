@@ -7,6 +7,7 @@ use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event};
 use tokio::time::Instant;
 
+use crate::rejection::LogLimit;
 use crate::{BusConfig, BusError};
 
 /// The oldest nats-server that Posthorn runs on: atomic batches, message schedules, per-key TTL.
@@ -23,6 +24,7 @@ pub struct Bus {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) config: Arc<BusConfig>,
+    pub(crate) rejection_log: Arc<LogLimit>,
 }
 
 impl Bus {
@@ -54,6 +56,7 @@ impl Bus {
             client,
             jetstream,
             config: Arc::new(config.clone()),
+            rejection_log: Arc::default(),
         })
     }
 

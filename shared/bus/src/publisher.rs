@@ -6,7 +6,7 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use posthorn_event_schema::subject::{self, WaitingSubject};
-use posthorn_event_schema::{DeliveryJob, Event, Outcome, Rejection};
+use posthorn_event_schema::{DeliveryJob, Event, Outcome};
 use tracing::Instrument;
 
 use crate::{Bus, PublishError, trace_context};
@@ -116,20 +116,7 @@ impl Bus {
             .await
     }
 
-    /// Publishes refused input with its reason on REJECTED.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
-    pub async fn publish_rejection(&self, rejection: &Rejection) -> Result<Stored, PublishError> {
-        let subject = subject::rejected(rejection.meta.door);
-        let id = rejection.meta.id.to_string();
-        self.send(subject, id, rejection.encode())
-            .await?
-            .stored()
-            .await
-    }
-
-    async fn send(
+    pub(crate) async fn send(
         &self,
         subject: String,
         dedup_id: String,
@@ -137,20 +124,38 @@ impl Bus {
     ) -> Result<Sent, PublishError> {
         let mut headers = HeaderMap::new();
         trace_context::inject(&mut headers);
-        let message = PublishMessage::build()
-            .headers(headers)
-            .message_id(dedup_id)
-            .payload(payload);
+        let message = PublishMessage::build().headers(headers).payload(payload);
+        self.send_message(subject, message.message_id(dedup_id))
+            .await
+    }
+
+    /// As [`Bus::send`], without the trace's headers: their size is the producer's choice.
+    pub(crate) async fn send_bare(
+        &self,
+        subject: String,
+        dedup_id: String,
+        payload: Bytes,
+    ) -> Result<Sent, PublishError> {
+        let message = PublishMessage::build().payload(payload);
+        self.send_message(subject, message.message_id(dedup_id))
+            .await
+    }
+
+    async fn send_message(
+        &self,
+        subject: String,
+        message: PublishMessage,
+    ) -> Result<Sent, PublishError> {
         let ack = self.jetstream.send_publish(subject, message).await;
         ack.map(Sent).map_err(PublishError::from_nats)
     }
 }
 
 /// A message on its way; its ack is still to come.
-struct Sent(PublishAckFuture);
+pub(crate) struct Sent(PublishAckFuture);
 
 impl Sent {
-    async fn stored(self) -> Result<Stored, PublishError> {
+    pub(crate) async fn stored(self) -> Result<Stored, PublishError> {
         let ack = self.0.await.map_err(PublishError::from_nats)?;
         Ok(Stored {
             sequence: ack.sequence,

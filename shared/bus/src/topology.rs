@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::context::{ContextBuilder, CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, RetentionPolicy};
-use async_nats::jetstream::{self, kv};
+use async_nats::jetstream::{self, ErrorCode, kv};
 use posthorn_event_schema::{Partition, subject};
 
 use crate::{Bus, BusConfig, BusError};
@@ -26,12 +26,17 @@ pub enum Stream {
     Waiting,
     /// Records for history; a work queue.
     Outcomes,
-    /// Refused input, kept for [`REJECTED_MAX_AGE`].
+    /// Refused input, kept for [`REJECTED_MAX_AGE`] and up to [`REJECTED_MAX_BYTES`].
     Rejected,
 }
 
 /// How long refused input is kept.
 pub const REJECTED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Most bytes of refused input: a stranger's garbage must not take the room of events. JetStream
+/// reserves it, so a server that has less to give gets a smaller REJECTED.
+pub const REJECTED_MAX_BYTES: i64 = 1024 * 1024 * 1024;
+/// A server without even so much to give is too small.
+const REJECTED_LEAST_BYTES: i64 = 1024 * 1024;
 
 impl Stream {
     /// All streams.
@@ -68,9 +73,9 @@ impl Stream {
         };
         // `discard: new`: a stream at a limit refuses, it never drops what it has. REJECTED alone
         // lets its oldest go.
-        let (discard, max_age) = match self {
-            Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE),
-            _ => (DiscardPolicy::New, Duration::ZERO),
+        let (discard, max_age, max_bytes) = match self {
+            Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE, REJECTED_MAX_BYTES),
+            _ => (DiscardPolicy::New, Duration::ZERO, bus.stream_max_bytes()),
         };
         StreamConfig {
             name: self.name().to_owned(),
@@ -78,6 +83,7 @@ impl Stream {
             retention,
             discard,
             max_age,
+            max_bytes,
             num_replicas: bus.replicas,
             duplicate_window: bus.duplicate_window,
             // The waiting room and rejected input are read by sequence and subject.
@@ -233,11 +239,7 @@ impl Bus {
             .timeout(self.config.connect_timeout)
             .build(self.client.clone());
         for stream in Stream::ALL {
-            let config = stream.config(&self.config);
-            let made = patient.create_or_update_stream(config).await;
-            made.map_err(|error| {
-                BusError::setup(format!("stream {}", stream.name()))(error.into())
-            })?;
+            ensure_stream(&patient, stream, &self.config).await?;
         }
         for bucket in Bucket::ALL {
             let config = bucket.config(&self.config);
@@ -249,6 +251,40 @@ impl Bus {
         let consumers = Reader::all().map(|reader| ensure_reader(&patient, reader));
         futures::future::try_join_all(consumers).await?;
         Ok(())
+    }
+}
+
+async fn ensure_stream(
+    jetstream: &jetstream::Context,
+    stream: Stream,
+    bus: &BusConfig,
+) -> Result<(), BusError> {
+    let mut config = stream.config(bus);
+    loop {
+        let made = jetstream.create_or_update_stream(config.clone()).await;
+        let Err(error) = made else { return Ok(()) };
+        let smaller = config.max_bytes / 2;
+        if stream != Stream::Rejected || smaller < REJECTED_LEAST_BYTES || !lacks_room(&error) {
+            let what = format!("stream {}", stream.name());
+            return Err(BusError::setup(what)(error.into()));
+        }
+        tracing::warn!(
+            wanted_bytes = config.max_bytes,
+            limit_bytes = smaller,
+            "nats has not enough storage to reserve for rejected input, less of it is kept"
+        );
+        config.max_bytes = smaller;
+    }
+}
+
+/// Whether the server has less storage to reserve than the stream asks for.
+fn lacks_room(error: &CreateStreamError) -> bool {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(error) => matches!(
+            error.error_code(),
+            ErrorCode::STORAGE_RESOURCES_EXCEEDED | ErrorCode::INSUFFICIENT_RESOURCES
+        ),
+        _ => false,
     }
 }
 

@@ -55,6 +55,11 @@ fn a_rejection_of_version_1_still_parses_and_is_written_the_same() {
     let file = fixture("rejection.v1.frame");
     let rejection = Rejection::decode(&file).unwrap();
     assert_eq!(rejection.meta.code, "invalid_event");
+    assert!(!rejection.meta.truncated);
+    assert_eq!(rejection.encode(), file);
+    let file = fixture("rejection-truncated.v1.frame");
+    let rejection = Rejection::decode(&file).unwrap();
+    assert!(rejection.meta.truncated);
     assert_eq!(rejection.encode(), file);
 }
 

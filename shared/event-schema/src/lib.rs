@@ -14,9 +14,11 @@
 //! - Old messages still parse: `golden_tests` reads the files in `tests/fixtures/wire`.
 
 pub mod attempt;
+pub mod detail;
 pub mod event;
 pub mod event_object;
 pub mod event_type;
+mod fields;
 pub mod frame;
 #[cfg(test)]
 mod golden_tests;

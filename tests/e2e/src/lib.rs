@@ -7,12 +7,14 @@
 //! | the REST API as a customer uses it | [`Client`] |
 //! | publishing events as a producer does | [`Producer`] |
 //! | a steady stream of events, and what became of it | [`Load`] |
+//! | figures that everybody should see | [`report()`] |
 
 pub mod binary;
 pub mod client;
 pub mod fleet;
 pub mod load;
 pub mod producer;
+pub mod report;
 pub mod settings;
 pub mod stack;
 
@@ -20,5 +22,6 @@ pub use client::Client;
 pub use fleet::{Fleet, Role};
 pub use load::Load;
 pub use producer::Producer;
+pub use report::report;
 pub use settings::Settings;
 pub use stack::Stack;

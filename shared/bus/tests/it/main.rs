@@ -5,6 +5,7 @@
 mod config;
 mod idempotency;
 mod members;
+mod rejection;
 mod samples;
 mod streams;
 mod waiting;

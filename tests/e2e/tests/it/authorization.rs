@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posthorn_e2e::settings::now;
-use posthorn_e2e::{Client, Stack, client::text};
+use posthorn_e2e::{Client, Stack, client::text, report};
 use posthorn_event_schema::{ApplicationId, OrganizationId};
 use posthorn_harness::Receiver;
 use serde_json::{Value, json};
@@ -153,7 +153,10 @@ async fn every_operation_serves_whom_it_says_and_nobody_else() {
         "only {} operations",
         operations.len()
     );
-    println!("{} operations, {checks} refusals checked", operations.len());
+    report(&format!(
+        "{} operations, {checks} refusals checked",
+        operations.len()
+    ));
     stack.stop().await;
 }
 

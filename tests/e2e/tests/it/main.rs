@@ -1,10 +1,6 @@
 //! The whole fleet, from a producer's publish to a customer's endpoint and into history.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![allow(
-    clippy::print_stdout,
-    reason = "figures are for whoever reads the test's output"
-)]
 
 mod authorization;
 mod crash;
@@ -12,6 +8,7 @@ mod delivery;
 mod dev;
 mod doors;
 mod idempotency;
+mod nats_doors;
 mod official;
 mod openapi;
 mod outage;
