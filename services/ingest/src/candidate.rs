@@ -126,6 +126,7 @@ impl Candidate {
             producer_key: self.producer_key,
             retention_hours: self.retention_hours,
             trace_id,
+            config_revision: None,
         };
         Event { meta, body }
     }

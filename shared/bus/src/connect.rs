@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::publisher::JOB_BYTES_IN_FLIGHT;
 use crate::{BusConfig, BusError};
 
 /// The oldest nats-server that Posthorn runs on: atomic batches, message schedules, per-key TTL.
@@ -23,6 +25,8 @@ pub struct Bus {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) config: Arc<BusConfig>,
+    /// The bytes that jobs on their way may still take.
+    pub(crate) job_bytes: Arc<Semaphore>,
 }
 
 impl Bus {
@@ -54,6 +58,7 @@ impl Bus {
             client,
             jetstream,
             config: Arc::new(config.clone()),
+            job_bytes: Arc::new(Semaphore::new(JOB_BYTES_IN_FLIGHT)),
         })
     }
 
