@@ -21,7 +21,8 @@ use crate::config::METADATA_ROOM;
 /// A key that must lead to one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
-    /// The request's own: `idempotency-key` over HTTP, `Nats-Msg-Id` over NATS.
+    /// The request's own: `idempotency-key` over HTTP, `Posthorn-Idempotency-Key` or `Nats-Msg-Id`
+    /// over NATS.
     Request(String),
     /// The id that the producer gave the event; using it twice for the same event is fine.
     EventId,

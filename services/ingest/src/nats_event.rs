@@ -12,8 +12,11 @@ use crate::candidate::{Candidate, Content};
 pub const APPLICATION_HEADER: &str = "Posthorn-App";
 /// Names the organisation that the application belongs to.
 pub const ORGANIZATION_HEADER: &str = "Posthorn-Organization";
-/// NATS' own header for the idempotency key.
-pub const KEY_HEADER: &str = "Nats-Msg-Id";
+/// The idempotency key. It counts where [`NATS_KEY_HEADER`] is given as well.
+pub const KEY_HEADER: &str = "Posthorn-Idempotency-Key";
+/// NATS' own header for the same. JetStream itself compares it too, for a moment and whatever the
+/// application: see [`posthorn_bus::topology::INBOX_DUPLICATE_WINDOW`].
+pub const NATS_KEY_HEADER: &str = "Nats-Msg-Id";
 /// Longest idempotency key, in bytes.
 pub const MAX_KEY_LEN: usize = 256;
 /// How long history keeps the body of a native event, in hours: 90 days, Svix's default.
@@ -30,7 +33,7 @@ pub struct Input<'a> {
     pub application: Option<&'a str>,
     /// The header [`ORGANIZATION_HEADER`].
     pub organization: Option<&'a str>,
-    /// The header [`KEY_HEADER`].
+    /// The header [`KEY_HEADER`], else [`NATS_KEY_HEADER`].
     pub key: Option<&'a str>,
 }
 
@@ -60,7 +63,9 @@ pub enum Refusal {
     #[error("the header `{ORGANIZATION_HEADER}` {0}")]
     OrganizationHeader(IdError),
     /// The idempotency key is too long or empty.
-    #[error("the header `{KEY_HEADER}` must have 1 to {MAX_KEY_LEN} characters")]
+    #[error(
+        "the header `{KEY_HEADER}` or `{NATS_KEY_HEADER}` must have 1 to {MAX_KEY_LEN} characters"
+    )]
     Key,
     /// The body breaks a rule.
     #[error("{0}")]

@@ -19,7 +19,7 @@ use crate::accept::{self, Acceptor};
 use crate::applications::Applications;
 use crate::candidate::Identity;
 use crate::nats_event::{
-    self, APPLICATION_HEADER, Input, KEY_HEADER, ORGANIZATION_HEADER, Refusal,
+    self, APPLICATION_HEADER, Input, KEY_HEADER, NATS_KEY_HEADER, ORGANIZATION_HEADER, Refusal,
 };
 use crate::rejection;
 
@@ -77,7 +77,9 @@ impl PublishDoor {
             payload: message.payload(),
             application: message.header(APPLICATION_HEADER),
             organization: message.header(ORGANIZATION_HEADER),
-            key: message.header(KEY_HEADER),
+            key: message
+                .header(KEY_HEADER)
+                .or_else(|| message.header(NATS_KEY_HEADER)),
         };
         let refusal = match self.accept(input, Place::of(message)).await {
             Ok(()) => {

@@ -20,7 +20,7 @@ use crate::accept::{self, Accepted, Acceptor};
 use crate::applications::Applications;
 use crate::candidate::Identity;
 use crate::nats_event::{
-    self, APPLICATION_HEADER, Input, KEY_HEADER, ORGANIZATION_HEADER, Refusal,
+    self, APPLICATION_HEADER, Input, KEY_HEADER, NATS_KEY_HEADER, ORGANIZATION_HEADER, Refusal,
 };
 use crate::rejection;
 
@@ -100,7 +100,9 @@ impl RequestDoor {
             payload: request.payload(),
             application: request.header(APPLICATION_HEADER),
             organization: request.header(ORGANIZATION_HEADER),
-            key: request.header(KEY_HEADER),
+            key: request
+                .header(KEY_HEADER)
+                .or_else(|| request.header(NATS_KEY_HEADER)),
         };
         match self.accept(input).await {
             Ok(accepted) => {

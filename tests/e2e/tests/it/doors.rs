@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::SOON;
 
 /// The reasons of what was rejected, once there are `count` of them.
-async fn rejections(producer: &Producer, count: u64) -> Vec<String> {
+pub(crate) async fn rejections(producer: &Producer, count: u64) -> Vec<String> {
     let stream = producer.jetstream().get_stream("REJECTED").await.unwrap();
     eventually(SOON, "the rejections", async || {
         match stream.get_info().await.unwrap().state.messages {
