@@ -107,7 +107,11 @@ impl Refusal {
             Self::UnknownApplication(_) => 404,
             Self::Accept(AcceptError::KeyConflict | AcceptError::EventExists) => 409,
             Self::Accept(AcceptError::TooLarge { .. }) => 413,
-            Self::Accept(AcceptError::KeysUnavailable(_) | AcceptError::Unavailable(_)) => 503,
+            Self::Accept(
+                AcceptError::KeysUnavailable(_)
+                | AcceptError::Unavailable(_)
+                | AcceptError::Behind(_),
+            ) => 503,
         }
     }
 

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::topology::Reader;
-use posthorn_bus::{Bus, BusError, Message, trace_context};
+use posthorn_bus::{Bus, Message, Messages, trace_context};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp};
 use posthorn_signing::digest;
@@ -38,17 +37,16 @@ pub(crate) struct PublishDoor {
 
 impl PublishDoor {
     /// Serves the door until shutdown; messages in flight are finished under the drain.
-    pub(crate) async fn serve(self, shutdown: Shutdown) -> Result<(), BusError> {
+    pub(crate) async fn serve(self, mut messages: Messages, shutdown: Shutdown) {
         let permits = Arc::new(Semaphore::new(self.in_flight));
-        let mut messages = self.bus.messages(Reader::Ingest, self.in_flight).await?;
         loop {
             // The permit first: nothing is taken that cannot be worked on at once.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return Ok(());
+                return;
             };
             let message = tokio::select! {
                 message = messages.next() => message,
-                () = shutdown.requested() => return Ok(()),
+                () = shutdown.requested() => return,
             };
             let door = self.clone();
             shutdown.spawn("inbox message", async move {
@@ -111,7 +109,9 @@ impl PublishDoor {
             .applications
             .find(&parsed.organization, &parsed.application)
             .await;
-        let application = found.ok_or(Refusal::UnknownApplication(parsed.application))?;
+        let application = found
+            .map_err(|behind| Refusal::Accept(behind.into()))?
+            .ok_or(Refusal::UnknownApplication(parsed.application))?;
         let id = match parsed.candidate.chosen_id() {
             Some(id) => id.clone(),
             None => derived_id(place, input),

@@ -73,6 +73,18 @@ impl Bus {
         }
     }
 
+    /// How long a stream recognises a repeated message id.
+    #[must_use]
+    pub fn duplicate_window(&self) -> Duration {
+        self.config.duplicate_window
+    }
+
+    /// How long a publish waits for its ack.
+    #[must_use]
+    pub fn publish_timeout(&self) -> Duration {
+        self.config.publish_timeout
+    }
+
     /// The largest message that the server takes, in bytes.
     #[must_use]
     pub fn max_message_bytes(&self) -> usize {

@@ -6,12 +6,13 @@
     reason = "figures are for whoever reads the test's output"
 )]
 
+mod acceptance;
 mod crash;
 mod delivery;
 mod dev;
 mod doors;
-mod idempotency;
 mod fan_out;
+mod idempotency;
 mod official;
 mod outage;
 mod retry;
