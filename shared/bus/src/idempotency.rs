@@ -1,10 +1,11 @@
 //! Which keys were used, for which event, and whether that event is stored.
 //!
-//! A key is *claimed* before the event is published and *marked* after its ack, without anyone
-//! waiting for the mark. Whoever finds a key claimed but not marked publishes its own copy of the
+//! A key is *claimed* before the event is published and *marked* after its ack; the mark is repeated
+//! until it is stored, mostly without anyone waiting for it. Whoever finds a key claimed but not marked publishes its own copy of the
 //! same event under the claimed id (the stream drops it if it is there already); whoever finds it
 //! marked only answers. A crash between the steps, a concurrent duplicate in another process and a
-//! late retry therefore all end in one event.
+//! late retry therefore all end in one event; only a crash after the ack and before the mark leaves a
+//! key whose repetition makes a second one, once the stream's duplicate window has passed.
 
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
