@@ -2,9 +2,10 @@
 //! (`storing`). All doors end here.
 //!
 //! *Guarantee*: `Ok` means that the event is stored in EVENTS. Of any number of requests with one
-//! key, concurrent or repeated, in any processes, across crashes at any step, one event results;
-//! shown by `a_key_used_by_many_makes_one_event` and
-//! `a_crash_between_claim_and_publish_makes_one_event`.
+//! key, concurrent or repeated, in any processes, across crashes at any step, one event results (a
+//! process that dies between ack and mark keeps this only for the stream's duplicate window); shown
+//! by `a_key_used_by_many_makes_one_event` and
+//! `a_producer_key_of_an_event_that_was_never_stored_can_be_used_again`.
 
 use std::sync::Arc;
 
