@@ -34,6 +34,6 @@ pub mod waiting;
 pub use config::BusConfig;
 pub use connect::{Bus, OLDEST_SERVER};
 pub use consumer::{Message, Messages, Partition as JobPartition};
-pub use error::{BusError, PublishError};
+pub use error::{BusError, NotStored, PublishError};
 pub use publisher::Stored;
 pub use rejection::Refused;

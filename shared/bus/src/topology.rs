@@ -38,6 +38,15 @@ pub const REJECTED_MAX_BYTES: i64 = 1024 * 1024 * 1024;
 /// A server without even so much to give is too small.
 const REJECTED_LEAST_BYTES: i64 = 1024 * 1024;
 
+/// How long INBOX itself recognises a repeated `Nats-Msg-Id`: the shortest time that nats-server
+/// takes.
+///
+/// The server compares ids within a stream, whoever published on whatever subject, and drops the
+/// second message without a trace. Producers use the header as a key of their application, which
+/// the bucket `idempotency` compares per application and with the content.
+/// *Source*: nats-server's `checkStreamCfg` ("duplicates window can not be less than 100ms").
+pub const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
+
 impl Stream {
     /// All streams.
     pub const ALL: [Self; 6] = [
@@ -77,6 +86,10 @@ impl Stream {
             Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE, REJECTED_MAX_BYTES),
             _ => (DiscardPolicy::New, Duration::ZERO, bus.stream_max_bytes()),
         };
+        let duplicate_window = match self {
+            Self::Inbox => INBOX_DUPLICATE_WINDOW,
+            _ => bus.duplicate_window,
+        };
         StreamConfig {
             name: self.name().to_owned(),
             subjects: vec![filter.to_owned()],
@@ -85,7 +98,7 @@ impl Stream {
             max_age,
             max_bytes,
             num_replicas: bus.replicas,
-            duplicate_window: bus.duplicate_window,
+            duplicate_window,
             // The waiting room and rejected input are read by sequence and subject.
             allow_direct: matches!(self, Self::Waiting | Self::Rejected),
             ..StreamConfig::default()

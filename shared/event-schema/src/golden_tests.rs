@@ -25,6 +25,14 @@ fn an_event_of_version_1_still_parses_and_is_written_the_same() {
 }
 
 #[test]
+fn an_event_with_the_revision_of_its_configuration_still_parses_and_is_written_the_same() {
+    let file = fixture("event-revision.v1.frame");
+    let event = Event::decode(&file).unwrap();
+    assert_eq!(event.meta.config_revision, Some(42));
+    assert_eq!(event.encode(), file);
+}
+
+#[test]
 fn a_job_of_version_1_still_parses_and_is_written_the_same() {
     let file = fixture("job.v1.frame");
     let job = DeliveryJob::decode(&file).unwrap();

@@ -4,6 +4,7 @@
 
 mod config;
 mod idempotency;
+mod jobs;
 mod members;
 mod rejection;
 mod samples;

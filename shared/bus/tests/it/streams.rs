@@ -96,8 +96,8 @@ async fn jobs_go_to_their_partition_and_come_again_when_given_back() {
     let jobs = endpoints
         .each_ref()
         .map(|endpoint| samples::job("event_1", endpoint));
-    bus.publish_jobs(&jobs).await.unwrap();
-    bus.publish_jobs(&jobs).await.unwrap();
+    bus.publish_jobs(jobs.to_vec()).await.unwrap();
+    bus.publish_jobs(jobs.to_vec()).await.unwrap();
 
     for endpoint in &endpoints {
         let partition = bus.partition(Partition::of(endpoint)).await.unwrap();
@@ -187,5 +187,28 @@ async fn nobody_there_is_an_error_within_the_time_to_connect() {
     assert_eq!(
         error.to_string(),
         "cannot connect to NATS at nats://127.0.0.1:1"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_that_nobody_answered_asks_again_at_once() {
+    let (nats, bus) = crate::start().await;
+    let mut messages = bus.messages(Reader::Fanout, 10).await.unwrap();
+    // As during a change of the stream's leader: the pull meets nobody who knows the consumer.
+    let raw = async_nats::connect(nats.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(raw)
+        .get_stream("EVENTS")
+        .await
+        .unwrap();
+    stream.delete_consumer("fanout").await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(300), messages.next()).await;
+    assert!(nothing.is_err(), "a message of a consumer that is gone");
+
+    bus.ensure().await.unwrap();
+    bus.publish_event(&samples::event("event_1")).await.unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(5), messages.next()).await;
+    assert_eq!(
+        Event::decode(next.unwrap().payload()).unwrap(),
+        samples::event("event_1")
     );
 }

@@ -226,6 +226,9 @@ async fn without_jetstream_nothing_is_accepted_and_the_caller_is_told_when_to_co
     let path = format!("/app/{app}/events");
     assert_eq!(stack.client.post(&path, &body).await.status, 202);
     stack.nats.kill();
+    // Whether there is such an application cannot be known now.
+    let unknown = stack.client.post("/app/nobody/events", &body).await;
+    assert_eq!(unknown.status, 503, "{unknown:?}");
     let started = std::time::Instant::now();
     let refused = stack.client.post(&path, &body).await;
     assert_eq!(

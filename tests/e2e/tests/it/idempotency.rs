@@ -179,3 +179,65 @@ fn unix_micros() -> i64 {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
     i64::try_from(now.as_micros()).unwrap()
 }
+
+#[tokio::test]
+async fn a_key_on_nats_is_one_applications_own() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    for name in ["acme", "globex"] {
+        let app = stack.client.application(name).await;
+        let hook = receiver.url(&format!("/{name}"));
+        stack.client.endpoint(&app, &hook).await;
+    }
+    let producer = stack.producer().await;
+    let send = async |app: &str, header: &str, body: &'static str| {
+        let subject = format!("posthorn.events.{app}.order.paid");
+        let headers = [(header, "order-17")];
+        producer.publish_with(&subject, &headers, body).await;
+    };
+    // JetStream itself tells nobody's `Nats-Msg-Id` apart, but only for a tenth of a second.
+    send("acme", "Nats-Msg-Id", r#"{"data":1}"#).await;
+    tokio::time::sleep(2 * posthorn_bus::topology::INBOX_DUPLICATE_WINDOW).await;
+    send("globex", "Nats-Msg-Id", r#"{"data":1}"#).await;
+    tokio::time::sleep(2 * posthorn_bus::topology::INBOX_DUPLICATE_WINDOW).await;
+    receiver.wait_for("/acme", 1, SOON).await;
+    receiver.wait_for("/globex", 1, SOON).await;
+    // The same key with another event is a conflict that can be seen, by either header.
+    send("acme", "Nats-Msg-Id", r#"{"data":2}"#).await;
+    send("acme", "Posthorn-Idempotency-Key", r#"{"data":3}"#).await;
+    // The same event twice is one event.
+    send("globex", "Posthorn-Idempotency-Key", r#"{"data":1}"#).await;
+    let kept = crate::nats_doors::rejections(&producer, 2).await;
+    let codes: Vec<_> = kept.iter().map(|one| one.meta.code.as_str()).collect();
+    assert_eq!(codes, ["idempotency_conflict", "idempotency_conflict"]);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!((receiver.count("/acme"), receiver.count("/globex")), (1, 1));
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn with_our_own_header_two_applications_may_use_a_key_in_the_same_instant() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let producer = stack.producer().await;
+    for name in ["acme", "globex"] {
+        let app = stack.client.application(name).await;
+        let hook = receiver.url(&format!("/{name}"));
+        stack.client.endpoint(&app, &hook).await;
+    }
+    let send = async |app: &str, id: &str| {
+        let subject = format!("posthorn.events.{app}.order.paid");
+        // Our own header counts where both are given.
+        let headers = [
+            ("Nats-Msg-Id", id),
+            ("Posthorn-Idempotency-Key", "order-17"),
+        ];
+        producer
+            .publish_with(&subject, &headers, r#"{"data":1}"#)
+            .await;
+    };
+    tokio::join!(send("acme", "1"), send("globex", "2"), send("acme", "3"));
+    receiver.wait_for("/acme", 1, SOON).await;
+    receiver.wait_for("/globex", 1, SOON).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!((receiver.count("/acme"), receiver.count("/globex")), (1, 1));
+    stack.stop().await;
+}

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod acceptance;
 mod authorization;
 mod crash;
 mod delivery;
 mod dev;
 mod doors;
+mod fan_out;
 mod idempotency;
 mod nats_doors;
 mod official;

@@ -11,7 +11,7 @@ use posthorn_harness::eventually;
 use crate::SOON;
 
 /// What was rejected, once there are `count` of them and INBOX is empty.
-async fn rejections(producer: &Producer, count: u64) -> Vec<Rejection> {
+pub(crate) async fn rejections(producer: &Producer, count: u64) -> Vec<Rejection> {
     let inbox = producer.jetstream().get_stream("INBOX").await.unwrap();
     let stream = producer.jetstream().get_stream("REJECTED").await.unwrap();
     eventually(SOON, "the rejections", async || {
