@@ -23,7 +23,7 @@ lacking() {
     case $1 in
     python-*) has python3 || echo "no python3 (3.10 or later)" ;;
     javascript-*) has node || has python3 || echo "neither node (22 or later) nor a python3 that can fetch it" ;;
-    go) has go || echo "no go (1.21 or later)" ;;
+    go) has go || echo "no go (1.22 or later)" ;;
     java)
         if ! has javac; then
             echo "no Java compiler (JDK 17 or later)"

@@ -2,7 +2,7 @@
 //
 // The server has to give up soon: these steps expect three attempts within a few seconds.
 
-import { equal, eventually, fails, holds, inMinutes, step, unique } from "./harness.mjs";
+import { apart, equal, eventually, fails, holds, inMinutes, step, unique } from "./harness.mjs";
 import { MessageStatus, StatusCodeClass, Webhook, WebhookVerificationError } from "./sdk.mjs";
 import { eventTypes, messageInRaw } from "./sdk.mjs";
 
@@ -31,7 +31,8 @@ export async function walk(world) {
   const badPath = receiver.path("bad", ATTEMPTS);
   const goodUrl = receiver.url(goodPath);
 
-  const send = (eventType, more = {}) => svix.message.create(app, { eventType, payload: { number: 1 }, ...more });
+  const send = (eventType, more = {}) =>
+    apart(svix.message.create(app, { eventType, payload: { number: 1 }, ...more }));
   const secretOf = async (id) => (await endpoint.getSecret(app, id)).key;
 
   await step("v1.endpoint.create", "receives a message that was sent at once after it", async () => {

@@ -7,6 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 // How long something that happens later may take; retries of failing deliveries included.
 const SOON_MS = 30_000;
 
+// The pause after a message. Ids, which decide about order and filters by time, have a resolution of 4 ms.
+const APART_MS = 20;
+
 class CheckFailed extends Error {}
 
 // What steps leave for later ones.
@@ -97,6 +100,13 @@ export async function eventually(probe) {
 // A time in so many minutes, or before so many.
 export function inMinutes(number, from = new Date()) {
   return new Date(from.getTime() + number * 60_000);
+}
+
+// Passes on what was created, a moment later.
+export async function apart(creating) {
+  const created = await creating;
+  await sleep(APART_MS);
+  return created;
 }
 
 export function unique() {

@@ -1,6 +1,6 @@
 // Messages: creating, reading and expunging them. Nobody receives these.
 
-import { equal, eventually, fails, holds, inMinutes, step, unique } from "./harness.mjs";
+import { apart, equal, eventually, fails, holds, inMinutes, step, unique } from "./harness.mjs";
 import { V2 } from "./sdk.mjs";
 
 const EXPIRED = { expired: true };
@@ -13,7 +13,7 @@ export async function walk(world) {
   const payload = { invoice: 42, customer: "Zoë", lines: [1.5, null, { deep: true }] };
 
   const create = (eventType, more = {}, options = {}) =>
-    message.create(app, { eventType, payload, ...more }, { withContent: true, ...options });
+    apart(message.create(app, { eventType, payload, ...more }, { withContent: true, ...options }));
   const contentOf = async (id) => (await message.get(app, id, { withContent: true })).payload;
 
   await step("v1.message.create", "creates the application along with the message", async () => {

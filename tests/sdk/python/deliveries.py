@@ -21,7 +21,7 @@ from svix.webhooks import Webhook, WebhookVerificationError
 
 import sdk
 from event_types import EXAMPLE
-from harness import equal, eventually, fails, holds, minutes, now, step, unique
+from harness import apart, equal, eventually, fails, holds, minutes, now, step, unique
 from sdk import options
 
 ATTEMPTS = 3
@@ -44,7 +44,7 @@ def walk(world):
 
     def send(event_type, **fields):
         message = MessageIn(event_type=event_type, **{"payload": {"number": 1}, **fields})
-        return svix.message.create(app, message)
+        return apart(svix.message.create(app, message))
 
     @step("v1.endpoint.create", "receives a message that was sent at once after it")
     def _():

@@ -12,6 +12,9 @@ import urllib.request
 # How long something that happens later may take; retries of failing deliveries included.
 SOON = 30
 
+# The pause after a message. Ids, which decide about order and filters by time, have a resolution of 4 ms.
+APART = 0.02
+
 
 class Skipped(Exception):
     """An earlier step did not get as far as this one needs."""
@@ -89,6 +92,12 @@ def now():
 
 def minutes(number):
     return datetime.timedelta(minutes=number)
+
+
+def apart(created):
+    """Passes on what was created, a moment later."""
+    time.sleep(APART)
+    return created
 
 
 def unique():

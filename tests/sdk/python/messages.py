@@ -3,7 +3,7 @@
 from svix.models import ApplicationIn, MessageIn, MessagePrecheckIn
 
 import sdk
-from harness import equal, eventually, fails, holds, minutes, now, step, unique
+from harness import apart, equal, eventually, fails, holds, minutes, now, step, unique
 from sdk import options
 
 WITH_CONTENT = {"with_content": True}
@@ -17,7 +17,7 @@ def walk(world):
 
     def create(event_type, more=WITH_CONTENT, **fields):
         message = MessageIn(event_type=event_type, **{"payload": payload, **fields})
-        return svix.message.create(app, message, options.MessageCreateOptions(**more))
+        return apart(svix.message.create(app, message, options.MessageCreateOptions(**more)))
 
     @step("v1.message.create", "creates the application along with the message")
     def _():
