@@ -27,6 +27,22 @@ UNSERVED = re.compile(
     r"/ingest/|/api/v1/(stream|connector|environment|auth/stream)|"
     r"/api/v1/app/\{\}/(integration|destination|autoconfig|poller|events)|/endpoint/\{\}/transformation"
 )
+# Operations that an SDK offers and cannot send. The Java SDK gives its HTTP client no body for them, and
+# that client refuses a POST or PUT without one; the walk shows that this is still so.
+BROKEN_IN = {
+    operation: ["java"]
+    for operation in (
+        "v1.authentication.dashboard-access",
+        "v1.authentication.logout",
+        "v1.authentication.stream-logout",
+        "v1.environment.export",
+        "v1.ingest.source.rotate-token",
+        "v1.integration.rotate-key",
+        "v1.message-attempt.resend",
+        "v1.message.expunge-all-contents",
+        "v1.statistics.aggregate-event-types",
+    )
+}
 GROUPS = ["OperationalWebhook", "Ingest", "Streaming", "Message", "Endpoint", "Destination"]
 
 
@@ -164,6 +180,9 @@ def main(arguments):
         total = sum(sdk in entry["sdks"] for entry in found.values())
         print(f"{sdk}: {total} operations, {count} of them new", file=sys.stderr)
     entries = sorted(found.values(), key=lambda entry: (entry["operation"], entry["path"]))
+    for entry in entries:
+        if entry["operation"] in BROKEN_IN:
+            entry["broken_in"] = BROKEN_IN[entry["operation"]]
     lines = ",\n".join("  " + json.dumps(entry) for entry in entries)
     target = pathlib.Path(__file__).with_name("operations.json")
     target.write_text(f"[\n{lines}\n]\n")
