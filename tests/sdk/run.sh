@@ -15,7 +15,7 @@ sdk=${1:?the name of an SDK, see install.sh}
 # The exit code 77 passes through.
 "$here/install.sh" "$sdk"
 
-: "${SVIX_SERVER_URL:?where Posthorn is}" "${SVIX_TOKEN:?an organisation\'s token}"
+: "${SVIX_SERVER_URL:?where Posthorn is}" "${SVIX_TOKEN:?a token of an organisation}"
 
 if [ -z "${RECEIVER_URL:-}" ]; then
     command -v python3 >/dev/null || {
