@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tracing::{Instrument, Span};
 
-use crate::ApiError;
+use crate::{ApiError, unread};
 
 /// The id of a request, in every answer: what a caller quotes to support.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -38,6 +38,7 @@ pub fn wrap(routes: Router, adopt: Adopt) -> Router {
         .layer(from_fn(move |request: Request, next: Next| {
             observe(request, next, adopt)
         }))
+        .layer(from_fn(unread::forget))
         .layer(cors());
     // Routing looks at the path before any layer of the router itself does.
     Router::new().fallback_service(routed.map_request(without_trailing_slash))

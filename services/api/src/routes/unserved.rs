@@ -4,13 +4,13 @@
 //! Paths that share a route with served operations belong here, too: what is served wins.
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use posthorn_public_http::ApiError;
 
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 54] = [
+const PATHS: [&str; 55] = [
     // applications
     "/app/stats/count-active",
     "/app/{app_id}/stats/attempts",
@@ -22,6 +22,7 @@ const PATHS: [&str; 54] = [
     "/app/{app_id}/destination",
     "/app/{app_id}/destination/{*rest}",
     "/app/{app_id}/poller/{*rest}",
+    "/app/{app_id}/events/subscription/{*rest}",
     // endpoints
     "/app/{app_id}/endpoint/{endpoint_id}/recover",
     "/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
@@ -76,8 +77,9 @@ pub(crate) fn router() -> Router<ApiState> {
     let router = PATHS.iter().fold(Router::new(), |router, path| {
         router.route(&format!("/api/v1{path}"), any(not_implemented))
     });
-    // The one group outside the base path.
     router
+        // Its other method is ingest's.
+        .route("/api/v1/app/{app_id}/events", get(not_implemented))
         .route("/ingest/api/v1/source", any(not_implemented))
         .route("/ingest/api/v1/source/{*rest}", any(not_implemented))
 }
