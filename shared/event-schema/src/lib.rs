@@ -39,7 +39,7 @@ pub use event_type::{Channel, EventType, NameError};
 pub use frame::FrameError;
 pub use id::{
     ApplicationId, ApplicationRef, AttemptId, DeliveryId, EndpointId, EventId, IdError,
-    OrganizationId, ProducerKey, RejectionId, RunId, Uid,
+    OrganizationId, ProducerKey, RejectionId, RunId, TaskId, Uid,
 };
 pub use job::{DeliveryJob, JobMeta};
 pub use outcome::{
