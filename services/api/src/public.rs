@@ -9,7 +9,11 @@ pub mod endpoint;
 pub mod event_type;
 pub mod list;
 pub mod message;
+pub mod message_tools;
 pub mod query;
+pub mod replay;
+pub mod stats;
+pub mod task;
 
 use serde::{Deserialize, Deserializer};
 

@@ -6,11 +6,17 @@ mod endpoint;
 mod endpoint_headers;
 mod endpoint_secret;
 mod event_type;
+mod example;
 mod filter;
 mod health;
 mod message;
+mod message_tools;
+mod replay;
 mod resend;
+mod stats;
+mod task;
 mod unserved;
+mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -28,5 +34,11 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
+        .merge(replay::router())
+        .merge(task::router())
+        .merge(stats::router())
+        .merge(example::router())
+        .merge(message_tools::router())
+        .merge(usage::router())
         .merge(unserved::router().into())
 }

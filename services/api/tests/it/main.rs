@@ -7,8 +7,10 @@
 mod client;
 mod configuration;
 mod errors;
+mod figures;
 mod history;
 mod outage;
+mod replay;
 mod resend;
 mod sample;
 mod tenants;

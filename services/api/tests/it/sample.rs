@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use posthorn_event_schema::{
     ApplicationId, AttemptId, AttemptNumber, AttemptRecord, DeliveryId, EndpointId,
-    EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict, Outcome,
-    Progress, Response, SchemaVersion, Timestamp, Trigger, Verdict,
+    EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict, Mismatch,
+    Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger, Verdict,
 };
 
 use crate::world::{World, now};
@@ -42,6 +42,16 @@ pub(crate) fn event(world: &World, application: &ApplicationId, seconds_ago: u64
 
 /// Fan-out's decision that an endpoint receives an event.
 pub(crate) fn matched(event: &Event, endpoint: &EndpointId) -> Outcome {
+    decided(event, endpoint, Verdict::Matched)
+}
+
+/// Fan-out's decision that a disabled endpoint does not.
+pub(crate) fn left_out(event: &Event, endpoint: &EndpointId) -> Outcome {
+    let reason = Mismatch::Disabled;
+    decided(event, endpoint, Verdict::NotMatched { reason })
+}
+
+fn decided(event: &Event, endpoint: &EndpointId, verdict: Verdict) -> Outcome {
     let meta = &event.meta;
     Outcome::Fanout(FanoutVerdict {
         version: SchemaVersion,
@@ -54,7 +64,7 @@ pub(crate) fn matched(event: &Event, endpoint: &EndpointId) -> Outcome {
         part: 0,
         endpoints: vec![EndpointVerdict {
             endpoint: endpoint.clone(),
-            verdict: Verdict::Matched,
+            verdict,
         }],
     })
 }
