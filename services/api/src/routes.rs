@@ -2,6 +2,7 @@
 
 mod application;
 mod attempt;
+mod cancel;
 mod endpoint;
 mod endpoint_headers;
 mod endpoint_secret;
@@ -35,6 +36,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(attempt::router())
         .merge(resend::router())
         .merge(replay::router())
+        .merge(cancel::router())
         .merge(task::router())
         .merge(stats::router())
         .merge(example::router())

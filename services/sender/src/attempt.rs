@@ -97,6 +97,9 @@ impl Attempts {
             if snapshot.disabled {
                 return Ok(Target::Cancel(CancelReason::EndpointDisabled));
             }
+            if is_called_off(job, &snapshot) {
+                return Ok(Target::Cancel(CancelReason::Requested));
+            }
             match self.endpoints.get(&snapshot, now()) {
                 Ok(prepared) => return Ok(Target::Ready(snapshot, prepared)),
                 Err(error) => {
@@ -252,6 +255,16 @@ impl Attempts {
         .await?;
         Ok(Ended::default())
     }
+}
+
+/// Whether somebody has ended what waited then. What was asked for by hand is not meant: a resend
+/// comes after the order and would never arrive.
+fn is_called_off(job: &DeliveryJob, snapshot: &EndpointSnapshot) -> bool {
+    let meta = &job.meta;
+    meta.trigger == Trigger::Scheduled
+        && snapshot
+            .cancelled_before
+            .is_some_and(|before| meta.accepted_at < before)
 }
 
 fn keep(error: &PublishError) -> Kept {

@@ -1,6 +1,6 @@
-//! Questions about the endpoints of an application, or of all of them, without reading them.
+//! Questions about endpoints, and one order to them, without reading them.
 
-use posthorn_event_schema::{ApplicationId, Channel, EndpointId, EventType, OrganizationId};
+use posthorn_event_schema::{ApplicationId, Channel, EndpointId, EventType, OrganizationId, Timestamp};
 
 use crate::{Store, StoreError, column};
 
@@ -29,6 +29,33 @@ impl Store {
             )
             .await?;
         Ok(row.is_some())
+    }
+
+    /// Ends what still waits for a live endpoint of the events accepted before `moment`; an earlier
+    /// wish that reaches further stands. Tells whether there is such an endpoint.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn cancel_deliveries_before(
+        &self,
+        application: &ApplicationId,
+        id: &EndpointId,
+        moment: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut client = self.client().await?;
+        let changed = client
+            .execute(
+                "UPDATE endpoints SET version = version + 1, \
+                     cancelled_before = GREATEST(cancelled_before, $3) \
+                 WHERE application_id = $1 AND id = $2 AND NOT deleted",
+                &[
+                    &application.as_str(),
+                    &id.as_str(),
+                    &moment.to_date_time(),
+                ],
+            )
+            .await?;
+        Ok(changed == 1)
     }
 
     /// The ids of an application's endpoints, deleted ones too: history still names them.

@@ -1,4 +1,4 @@
-//! Replays as callers ask for them.
+//! Replays, and the end of what waits, as callers ask for them.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -43,4 +43,13 @@ pub struct BulkReplayIn {
     /// 100, 200, 300, 400 or 500: the class of the last answer; 0 = no HTTP answer came.
     #[serde(default)]
     pub status_code_class: Option<u16>,
+}
+
+/// What is not to be delivered any more.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelIn {
+    /// Messages accepted before this.
+    #[schema(format = DateTime)]
+    pub created_before: String,
 }

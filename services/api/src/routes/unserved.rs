@@ -10,7 +10,7 @@ use posthorn_public_http::ApiError;
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 35] = [
+const PATHS: [&str; 34] = [
     // applications
     "/app/{app_id}/alert-email",
     "/app/{app_id}/autoconfig",
@@ -21,7 +21,6 @@ const PATHS: [&str; 35] = [
     "/app/{app_id}/destination/{*rest}",
     "/app/{app_id}/poller/{*rest}",
     // endpoints
-    "/app/{app_id}/endpoint/{endpoint_id}/cancel-msgs",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation/{*rest}",
     "/app/{app_id}/endpoint/{endpoint_id}/msg/test-attempt",
