@@ -320,6 +320,7 @@ fn record(
         started_at,
         duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
         response,
+        headers: Some(timed.headers),
         failure,
         progress,
         trace_id: trace_context::trace_id(&Span::current()),

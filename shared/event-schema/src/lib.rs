@@ -14,6 +14,7 @@
 //! - Old messages still parse: `golden_tests` reads the files in `tests/fixtures/wire`.
 
 pub mod attempt;
+pub mod attempt_headers;
 pub mod event;
 pub mod event_object;
 pub mod event_type;
@@ -33,6 +34,7 @@ pub mod timestamp;
 mod version;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
+pub use attempt_headers::AttemptHeaders;
 pub use event::{Event, EventMeta};
 pub use event_object::{EventObject, NativeEvent, NativeEventError};
 pub use event_type::{Channel, EventType, NameError};

@@ -1,6 +1,8 @@
 //! Questions about endpoints, and one order to them, without reading them.
 
-use posthorn_event_schema::{ApplicationId, Channel, EndpointId, EventType, OrganizationId, Timestamp};
+use posthorn_event_schema::{
+    ApplicationId, Channel, EndpointId, EventType, OrganizationId, Timestamp,
+};
 
 use crate::{Store, StoreError, column};
 
@@ -48,11 +50,7 @@ impl Store {
                 "UPDATE endpoints SET version = version + 1, \
                      cancelled_before = GREATEST(cancelled_before, $3) \
                  WHERE application_id = $1 AND id = $2 AND NOT deleted",
-                &[
-                    &application.as_str(),
-                    &id.as_str(),
-                    &moment.to_date_time(),
-                ],
+                &[&application.as_str(), &id.as_str(), &moment.to_date_time()],
             )
             .await?;
         Ok(changed == 1)

@@ -29,7 +29,7 @@ mod write_events;
 mod write_fanouts;
 mod write_outcomes;
 
-pub use attempts::{AttemptFilter, StoredAttempt};
+pub use attempts::{AttemptFilter, StoredAttempt, StoredHeaders};
 pub(crate) use days::KnownDays;
 pub use days::{Dropped, day_of};
 pub use deliveries::{Cancelled, LastAttempt, StoredDelivery};

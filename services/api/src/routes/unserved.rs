@@ -10,7 +10,7 @@ use posthorn_public_http::ApiError;
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 34] = [
+const PATHS: [&str; 33] = [
     // applications
     "/app/{app_id}/alert-email",
     "/app/{app_id}/autoconfig",
@@ -30,7 +30,6 @@ const PATHS: [&str; 34] = [
     "/app/{app_id}/endpoint/{endpoint_id}/auto-config",
     "/app/{app_id}/endpoint/{endpoint_id}/connector",
     // messages and attempts
-    "/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers",
     "/msg/broadcast",
     "/events",
     // event types

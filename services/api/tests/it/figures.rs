@@ -335,3 +335,53 @@ async fn two_processes_share_the_tasks() {
     .await;
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_attempts_headers_are_shown_without_credentials() {
+    let (world, [old, _]) = two_events().await;
+    let attempts = world
+        .client
+        .get(&format!("/app/shop/attempt/msg/{old}"))
+        .await;
+    let attempt = attempts.column("id").remove(0);
+    let path = format!("/app/shop/msg/{old}/attempt/{attempt}/headers");
+    let headers = json!({
+        "sentHeaders": {"svix-id": old},
+        "responseHeaders": [["server", "shop"]],
+        "sensitive": ["x-api-key"],
+    });
+    assert_eq!(world.client.get(&path).await.expect(200), headers);
+    let nothing = format!("/app/shop/msg/{old}/attempt/atmpt_0/headers");
+    world.client.get(&nothing).await.expect(404);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_is_called_off_for_the_fleet_and_never_what_is_to_come() {
+    let world = World::start().await;
+    let app = world.application("shop").await;
+    let hook = world.endpoint(&app, "hook").await;
+    let watch = posthorn_chassis::Context::new();
+    let snapshot = world.bus.snapshot(&watch.shutdown).await.unwrap();
+    let path = "/app/shop/endpoint/hook/cancel-msgs";
+    let cancel = async |before: &str| {
+        let body = json!({"createdBefore": before});
+        world.client.post(path, &body).await.expect(204);
+        snapshot.catch_up(Duration::from_secs(10)).await.unwrap();
+        let entry = snapshot.endpoint(&app, &hook).unwrap();
+        entry.cancelled_before.unwrap()
+    };
+    let past = now().minus(Duration::from_secs(60));
+    assert_eq!(cancel(&past.to_rfc3339_micros()).await, past);
+    let first = cancel("2999-01-01T00:00:00Z").await;
+    assert!(first > past && first <= now(), "{first}");
+    assert_eq!(
+        cancel(&past.to_rfc3339_micros()).await,
+        first,
+        "it never goes back"
+    );
+    let nonsense = json!({"createdBefore": "now"});
+    world.client.post(path, &nonsense).await.expect(422);
+    watch.shutdown.trigger();
+    world.stop().await;
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use posthorn_event_schema::{
-    ApplicationId, AttemptId, AttemptNumber, AttemptRecord, DeliveryId, EndpointId,
+    ApplicationId, AttemptHeaders, AttemptId, AttemptNumber, AttemptRecord, DeliveryId, EndpointId,
     EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict, Mismatch,
     Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger, Verdict,
 };
@@ -107,6 +107,11 @@ pub(crate) fn attempt(
             text: "answer".to_owned(),
             truncated: false,
         },
+        headers: Some(AttemptHeaders {
+            sent: vec![("svix-id".to_owned(), meta.id.to_string())],
+            received: Some(vec![("server".to_owned(), "shop".to_owned())]),
+            sensitive: vec!["x-api-key".to_owned()],
+        }),
         failure: (!delivered).then_some(FailureClass::Status5xx),
         progress,
         trace_id: None,

@@ -134,3 +134,50 @@ async fn a_killed_api_goes_on_with_a_recovery_and_repeats_nothing() {
     each_once(&receiver, COUNT).await;
     fleet.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_called_off_ends_without_another_attempt_and_can_be_resent() {
+    let receiver = Receiver::start().await;
+    receiver.set(
+        "/hook",
+        Behaviour::with_headers(500, &[("x-shop", "closed")]),
+    );
+    let schedule = |settings: Settings| settings.with("POSTHORN_RETRY_SCHEDULE", "3s,3s");
+    let stack = Stack::start_with(schedule).await;
+    let app = stack.client.application("acme").await;
+    let made = json!({"url": receiver.url("/hook"), "headers": {"X-Key-Token": "hush"}});
+    let (endpoint, _) = stack.client.endpoint_with(&app, &made).await;
+    let producer = stack.producer().await;
+    let event = r#"{"id":"event_1","data":1}"#;
+    producer.publish("posthorn.events.acme.a", event).await;
+
+    let attempts = stack.client.attempts(&app, "event_1", 1).await;
+    let attempt = text(&attempts[0]["id"]);
+    let path = format!("/app/{app}/msg/event_1/attempt/{attempt}/headers");
+    let headers = stack.client.get(&path).await.body;
+    assert_eq!(headers["sentHeaders"]["svix-id"], "event_1", "{headers}");
+    assert_eq!(headers["sensitive"], json!(["x-key-token"]));
+    assert!(!headers.to_string().contains("hush"), "{headers}");
+    let received = headers["responseHeaders"].as_array().unwrap();
+    assert!(received.contains(&json!(["x-shop", "closed"])), "{headers}");
+
+    let path = format!("/app/{app}/endpoint/{endpoint}");
+    let before = json!({"createdBefore": now().to_rfc3339_micros()});
+    let cancel = format!("{path}/cancel-msgs");
+    assert_eq!(stack.client.post(&cancel, &before).await.status, 204);
+    let ended = format!("{path}/msg?status=4&expanded_statuses=true");
+    eventually(SOON, "the end in history", async || {
+        let answer = stack.client.get(&ended).await;
+        let found = answer.body["data"].as_array().map(Vec::len);
+        (found == Some(1))
+            .then_some(())
+            .ok_or(format!("{answer:?}"))
+    })
+    .await;
+    assert_eq!(receiver.count("/hook"), 1);
+
+    let resend = format!("/app/{app}/msg/event_1/endpoint/{endpoint}/resend");
+    assert_eq!(stack.client.post(&resend, &json!({})).await.status, 202);
+    receiver.wait_for("/hook", 2, SOON).await;
+    stack.stop().await;
+}
