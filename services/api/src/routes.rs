@@ -8,12 +8,13 @@ mod endpoint_headers;
 mod endpoint_secret;
 mod event_type;
 mod example;
+mod expunge;
 mod filter;
 mod health;
 mod message;
-mod message_tools;
 mod replay;
 mod resend;
+mod search;
 mod stats;
 mod task;
 mod unserved;
@@ -40,7 +41,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(task::router())
         .merge(stats::router())
         .merge(example::router())
-        .merge(message_tools::router())
+        .merge(search::router())
+        .merge(expunge::router())
         .merge(usage::router())
         .merge(unserved::router().into())
 }

@@ -12,6 +12,7 @@ use posthorn_store::task::{TaskKind, TaskRow, TaskState};
 use posthorn_store::task_work::TaskStep;
 use posthorn_store::{Store, StoreError};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{StepError, expunge, replay, usage};
@@ -57,16 +58,16 @@ impl Worker {
 
     /// Does tasks until shutdown.
     pub(crate) async fn run(self) {
-        let mut forget = tokio::time::interval(FORGET_EVERY);
-        loop {
+        let mut forget_at = Instant::now();
+        while !self.shutdown.is_requested() {
+            if forget_at <= Instant::now() {
+                self.forget().await;
+                forget_at = Instant::now() + FORGET_EVERY;
+            }
+            let pause = self.turn().await;
             tokio::select! {
-                biased;
-                () = self.shutdown.requested() => return,
-                _ = forget.tick() => self.forget().await,
-                pause = self.turn() => tokio::select! {
-                    () = self.shutdown.requested() => return,
-                    () = tokio::time::sleep(pause) => {}
-                },
+                () = self.shutdown.requested() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -89,7 +90,15 @@ impl Worker {
         let Some(task) = claimed.await? else {
             return Ok(false);
         };
-        let done = self.step(&task).await;
+        let done = tokio::select! {
+            done = self.step(&task) => done,
+            // Half a step does no harm; whoever goes on does it anew.
+            () = self.shutdown.requested() => {
+                let now = moment::now();
+                self.store.give_back_task(&task.id, &self.name, now).await?;
+                return Ok(false);
+            }
+        };
         self.settle(&task, done).await?;
         Ok(true)
     }

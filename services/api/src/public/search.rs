@@ -1,6 +1,4 @@
-//! What callers ask about messages, and do to many of them, beside reading them.
-
-use std::collections::BTreeMap;
+//! Questions about messages, and the answers.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,21 +19,6 @@ pub struct PrecheckIn {
 pub struct PrecheckOut {
     /// An endpoint would receive it.
     pub active: bool,
-}
-
-/// Which messages' payloads to remove.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct BulkExpungeIn {
-    /// Ids of messages, or their `eventId`s; at most 1000.
-    pub ids: Vec<String>,
-}
-
-/// What became of each.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BulkExpungeOut {
-    /// `expunged` or `not-found`, by what was asked for.
-    #[schema(value_type = BTreeMap<String, String>)]
-    pub results: BTreeMap<String, &'static str>,
 }
 
 /// A payload as it is sent.
