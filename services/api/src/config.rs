@@ -19,6 +19,8 @@ const DEFAULT_MAX_URL_BYTES: usize = 2_048;
 const DEFAULT_MAX_ENDPOINTS: u32 = 50_000;
 /// Longer than the recorder takes to write an event down (about 100 ms).
 const DEFAULT_FRESH_WAIT: Duration = Duration::from_secs(2);
+/// A small share of what one sender delivers, so that fresh events hardly notice a replay.
+const DEFAULT_REPLAY_RATE: u32 = 500;
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
@@ -37,6 +39,9 @@ pub struct ApiConfig {
     /// How long a read of a message that was created just now waits for history to have it.
     /// `POSTHORN_API_FRESH_MESSAGE_WAIT`, default 2 s.
     pub fresh_message_wait: Duration,
+    /// Most deliveries per second that one process queues for replays.
+    /// `POSTHORN_API_REPLAY_RATE`, default 500.
+    pub replay_rate: u32,
     /// Seals secrets at rest. `POSTHORN_ENCRYPTION_KEYS`, required: `id:base64key[,…]`, the first
     /// key seals, all open.
     pub keys: KeyRing,
@@ -63,6 +68,7 @@ impl ApiConfig {
                 1..=1_000_000,
             ),
             fresh_message_wait: env.duration("POSTHORN_API_FRESH_MESSAGE_WAIT", DEFAULT_FRESH_WAIT),
+            replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             keys: keys(env),
         };
         env.check(!config.reconcile_interval.is_zero(), || {

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use posthorn_event_schema::{Channel, EventType, Uid};
+use posthorn_event_schema::{Channel, EventType, Timestamp, Uid};
 use posthorn_public_http::{ApiError, Problem};
 use posthorn_store::application::Metadata;
 use serde_json::Value;
@@ -69,6 +69,12 @@ impl Fields {
         } else {
             Err(ApiError::invalid(self.0))
         }
+    }
+
+    /// A moment.
+    pub(crate) fn moment(&mut self, field: &str, text: &str) -> Option<Timestamp> {
+        let moment = Timestamp::parse_rfc3339(text);
+        self.keep(field, moment.ok_or("must be an RFC 3339 time"))
     }
 
     /// A uid, which must not look like an id.

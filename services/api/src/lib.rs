@@ -9,6 +9,7 @@
 //! | [`public`] | the JSON that callers send and receive |
 //! | [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
 //! | [`snapshot`], [`reconcile`] | telling the fleet what changed |
+//! | `tasks`, `manual_delivery` | work in the background, deliveries that people ask for |
 //!
 //! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
 
@@ -19,6 +20,7 @@ pub mod endpoint_url;
 mod failure;
 mod fields;
 mod lookup;
+mod manual_delivery;
 pub mod moment;
 pub mod openapi;
 mod paging;
@@ -31,6 +33,7 @@ pub mod sealing;
 pub mod service;
 pub mod snapshot;
 mod state;
+mod tasks;
 
 pub use config::ApiConfig;
 pub use router::openapi_document;

@@ -7,9 +7,14 @@ pub mod application;
 pub mod attempt;
 pub mod endpoint;
 pub mod event_type;
+pub mod expunge;
 pub mod list;
 pub mod message;
 pub mod query;
+pub mod replay;
+pub mod search;
+pub mod stats;
+pub mod task;
 
 use serde::{Deserialize, Deserializer};
 

@@ -2,15 +2,23 @@
 
 mod application;
 mod attempt;
+mod cancel;
 mod endpoint;
 mod endpoint_headers;
 mod endpoint_secret;
 mod event_type;
+mod example;
+mod expunge;
 mod filter;
 mod health;
 mod message;
+mod replay;
 mod resend;
+mod search;
+mod stats;
+mod task;
 mod unserved;
+mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -28,5 +36,13 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
+        .merge(replay::router())
+        .merge(cancel::router())
+        .merge(task::router())
+        .merge(stats::router())
+        .merge(example::router())
+        .merge(search::router())
+        .merge(expunge::router())
+        .merge(usage::router())
         .merge(unserved::router().into())
 }

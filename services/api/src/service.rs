@@ -1,4 +1,5 @@
-//! api as a process: HTTP, the repair of the configuration snapshot, and a look at PostgreSQL.
+//! api as a process: HTTP, work in the background, the repair of the configuration snapshot, and a
+//! look at PostgreSQL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::reconcile::Reconciler;
 use crate::router::router;
 use crate::snapshot::SnapshotWriter;
 use crate::state::ApiState;
+use crate::tasks::Worker;
 
 /// How often readiness looks at PostgreSQL.
 const LOOK: Duration = Duration::from_secs(1);
@@ -85,6 +87,9 @@ impl Service for Api {
         let reconciler = Reconciler::new(store, state.snapshots.clone());
         let interval = state.config.reconcile_interval;
         shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
+        let (bus, rate) = (state.bus.clone(), state.config.replay_rate);
+        let worker = Worker::new(state.store.clone(), bus, rate, shutdown.clone());
+        shutdown.spawn("background tasks", worker.run());
         server.serve(router(state, ingest), shutdown).await;
         Ok(())
     }

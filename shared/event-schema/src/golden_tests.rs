@@ -49,6 +49,7 @@ fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
     for name in [
         "fanout.v1.json",
         "attempt.v1.json",
+        "attempt-headers.v1.json",
         "attempt-waiting.v1.json",
         "cancelled.v1.json",
     ] {
@@ -76,9 +77,11 @@ fn snapshots_of_version_1_still_parse_and_are_written_the_same() {
     let file = fixture("application.v1.json");
     let application: ApplicationSnapshot = serde_json::from_slice(&file).unwrap();
     assert_eq!(serde_json::to_vec(&application).unwrap(), file);
-    let file = fixture("endpoint.v1.json");
-    let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
-    assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file);
+    for name in ["endpoint.v1.json", "endpoint-cancelled.v1.json"] {
+        let file = fixture(name);
+        let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
+        assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file, "{name}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
 //! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`] | configuration: rows and queries |
 //! | [`listing`] | configuration objects listed by key, a page at a time |
+//! | [`task`], [`task_work`] | background tasks of the API: asking for them, doing them |
 //! | [`history`] | events, fan-out decisions, deliveries and attempts, in daily partitions |
 //! | [`page`] | how lists are read page by page |
 
@@ -16,6 +17,7 @@ pub mod application;
 mod column;
 pub mod config;
 pub mod endpoint;
+mod endpoint_audience;
 pub mod endpoint_secret;
 pub mod error;
 pub mod event_type;
@@ -24,6 +26,8 @@ pub mod listing;
 pub mod migrate;
 pub mod page;
 pub mod pool;
+pub mod task;
+pub mod task_work;
 mod tls;
 
 pub use config::{StoreConfig, StoreConfigError};

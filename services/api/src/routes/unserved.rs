@@ -10,10 +10,8 @@ use posthorn_public_http::ApiError;
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 55] = [
+const PATHS: [&str; 34] = [
     // applications
-    "/app/stats/count-active",
-    "/app/{app_id}/stats/attempts",
     "/app/{app_id}/alert-email",
     "/app/{app_id}/autoconfig",
     "/app/{app_id}/autoconfig/{*rest}",
@@ -24,14 +22,6 @@ const PATHS: [&str; 55] = [
     "/app/{app_id}/poller/{*rest}",
     "/app/{app_id}/events/subscription/{*rest}",
     // endpoints
-    "/app/{app_id}/endpoint/{endpoint_id}/recover",
-    "/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
-    "/app/{app_id}/endpoint/{endpoint_id}/bulk-replay",
-    "/app/{app_id}/endpoint/{endpoint_id}/stats",
-    "/app/{app_id}/endpoint/{endpoint_id}/attempt-stats",
-    "/app/{app_id}/endpoint/{endpoint_id}/rate-limit-status",
-    "/app/{app_id}/endpoint/{endpoint_id}/send-example",
-    "/app/{app_id}/endpoint/{endpoint_id}/cancel-msgs",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation/{*rest}",
     "/app/{app_id}/endpoint/{endpoint_id}/msg/test-attempt",
@@ -41,13 +31,6 @@ const PATHS: [&str; 55] = [
     "/app/{app_id}/endpoint/{endpoint_id}/auto-config",
     "/app/{app_id}/endpoint/{endpoint_id}/connector",
     // messages and attempts
-    "/app/{app_id}/msg/precheck/active",
-    "/app/{app_id}/msg/expunge-all-contents",
-    "/app/{app_id}/msg/bulk-expunge",
-    "/app/{app_id}/msg/search",
-    "/app/{app_id}/msg/{msg_id}/raw",
-    "/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers",
-    "/app/{app_id}/attempt/endpoint/{endpoint_id}/count",
     "/msg/broadcast",
     "/events",
     // event types
@@ -59,10 +42,6 @@ const PATHS: [&str; 55] = [
     "/admin/redrive-dlq",
     "/operational-webhook/endpoint",
     "/operational-webhook/endpoint/{*rest}",
-    "/background-task",
-    "/background-task/{task_id}",
-    "/stats/usage/event-types",
-    "/stats/usage/app",
     "/stats/app/{*rest}",
     "/stats/endpoint/count",
     "/connector",

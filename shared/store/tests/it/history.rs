@@ -5,7 +5,7 @@ use std::time::Duration;
 use posthorn_event_schema::{Event, EventType, Verdict};
 use posthorn_store::history::{
     AttemptFilter, Body, Content, DeliveryState, EndpointEventFilter, EventFilter, StoredDelivery,
-    StoredEvent, day_of,
+    StoredEvent, StoredHeaders, day_of,
 };
 use posthorn_store::{Page, Position, Store};
 
@@ -250,6 +250,12 @@ async fn attempts_are_found_by_filter() {
         .await
         .unwrap();
     let place = found.unwrap().place();
+    let headers = store.attempt_headers(&place, &all[1].id).await.unwrap();
+    let Some(StoredHeaders::Kept(headers)) = headers else {
+        panic!("{headers:?}");
+    };
+    let server = ("server".to_owned(), "a\0b".to_owned());
+    assert_eq!(headers.received, Some(vec![server]));
     let filter = AttemptFilter {
         endpoint: Some(endpoint("b")),
         ..Default::default()

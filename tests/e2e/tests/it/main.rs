@@ -14,6 +14,7 @@ mod nats_doors;
 mod official;
 mod openapi;
 mod outage;
+mod replay;
 mod retry;
 mod shutdown;
 mod subscription;
