@@ -38,5 +38,5 @@ pub use events::{Body, Content, EventFilter, EventPlace, StoredEvent};
 pub use expunge::EXPUNGED_RESPONSE;
 pub use fanouts::FanoutDecision;
 pub use figures::{Figures, FiguresByType, Span};
-pub use replay::{Fate, Replay, ReplayPosition};
+pub use replay::{Fate, Replay, ReplayEvent, ReplayPosition};
 pub use state::DeliveryState;

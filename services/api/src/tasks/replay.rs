@@ -13,7 +13,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use posthorn_bus::PublishError;
 use posthorn_event_schema::{ApplicationId, Channel, EndpointId, EventId, EventType, Timestamp};
 use posthorn_store::endpoint::{EndpointRef, EndpointRow};
-use posthorn_store::history::{Body, Content, DeliveryState, Fate, Replay, ReplayPosition};
+use posthorn_store::history::{
+    Body, Content, DeliveryState, Fate, Replay, ReplayEvent, ReplayPosition,
+};
 use posthorn_store::task::{TaskKind, TaskRow};
 use posthorn_store::task_work::TaskStep;
 use serde::{Deserialize, Serialize};
@@ -192,9 +194,9 @@ async fn send(
     let end = parameters.until.min(from.at.plus(SPAN));
     let found = worker.store.replay_events(replay, &from, end, worker.page);
     let found = found.await?;
+    // Collected first: the stream borrows no closure then, and its future stays `Send`.
     let jobs: Vec<_> = found
         .iter()
-        .filter_map(|position| position.event.as_ref())
         .map(|event| deliver(worker, replay, event))
         .collect();
     let sent: Vec<bool> = stream::iter(jobs)
@@ -209,7 +211,7 @@ async fn send(
     let cursor = match found.into_iter().last() {
         Some(last) if full => Cursor::Sending {
             at: last.at,
-            event: last.event,
+            event: Some(last.id),
         },
         _ if end < parameters.until => Cursor::Sending {
             at: end,
@@ -221,10 +223,14 @@ async fn send(
 }
 
 /// Queues one delivery; `false` when there is nothing to deliver any more.
-async fn deliver(worker: &Worker, replay: &Replay, event: &EventId) -> Result<bool, StepError> {
+async fn deliver(worker: &Worker, replay: &Replay, event: &ReplayEvent) -> Result<bool, StepError> {
+    if event.done {
+        // Before a crash: this page is done once more.
+        return Ok(true);
+    }
     let found = worker
         .store
-        .event(&replay.application, event, Content::Read);
+        .event(&replay.application, &event.id, Content::Read);
     let Some(mut event) = found.await? else {
         return Ok(false);
     };

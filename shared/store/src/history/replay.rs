@@ -1,8 +1,8 @@
 //! Finding the events that a replay delivers to an endpoint, oldest first.
 //!
 //! A replay is read in pieces that each lie within a few partitions, so that no statement grows with
-//! the length of history. What the replay itself has delivered already is never found again: it may
-//! be done once more from any position.
+//! the length of history. What the replay itself has delivered already is found again and told apart:
+//! it may be done once more from any position, and counts the same.
 
 use posthorn_event_schema::{
     ApplicationId, Channel, EndpointId, EventId, EventType, RunId, Timestamp,
@@ -59,6 +59,17 @@ pub struct ReplayPosition {
     pub event: Option<EventId>,
 }
 
+/// An event of a replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayEvent {
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// The event.
+    pub id: EventId,
+    /// The replay has delivered it already, or tried to.
+    pub done: bool,
+}
+
 impl Store {
     /// The next events of a replay that were accepted before `until`, oldest first.
     ///
@@ -70,15 +81,23 @@ impl Store {
         from: &ReplayPosition,
         until: Timestamp,
         limit: u16,
-    ) -> Result<Vec<ReplayPosition>, StoreError> {
+    ) -> Result<Vec<ReplayEvent>, StoreError> {
+        let done = format!(
+            "EXISTS (SELECT FROM deliveries r \
+             WHERE r.application_id = $1 AND r.id = {OWN} AND r.day = e.day) AS done"
+        );
         let tail = format!("ORDER BY e.accepted_at, e.id LIMIT {limit}");
-        let sql = format!("SELECT e.accepted_at, e.id {} {tail}", found(&replay.fate));
+        let sql = format!(
+            "SELECT e.accepted_at, e.id, {done} {} {tail}",
+            found(&replay.fate)
+        );
         let params = ReplayParams::of(replay, from, until);
         let rows = self.client().await?.query(&sql, &params.list()).await?;
         let events = rows.iter().map(|row| {
-            Ok(ReplayPosition {
+            Ok(ReplayEvent {
                 at: moment(row, "accepted_at")?,
-                event: Some(parsed(row, "id", EventId::parse)?),
+                id: parsed(row, "id", EventId::parse)?,
+                done: get(row, "done")?,
             })
         });
         events.collect()
@@ -118,12 +137,12 @@ fn found(fate: &Fate) -> String {
                           AND e.day = d.day \
              WHERE d.application_id = $1 AND d.endpoint_id = $2 AND d.day BETWEEN $3 AND $4 \
                AND d.accepted_at BETWEEN $5 AND $7 AND {events} \
-               AND ($12::smallint[] IS NULL OR d.state = ANY($12)) \
-               AND ($13::int IS NULL OR d.last_attempt_id IS NOT NULL \
-                    AND COALESCE(d.last_status / 100, 0) = $13) \
-               AND NOT EXISTS (SELECT FROM deliveries o WHERE {} \
-                   AND (o.id = d.event_id || '.' || d.endpoint_id || '.' || $11::text \
-                        OR ({}, o.id) > ({}, d.id)))",
+               AND (d.id = {OWN} \
+                    OR ($12::smallint[] IS NULL OR d.state = ANY($12)) \
+                   AND ($13::int IS NULL OR d.last_attempt_id IS NOT NULL \
+                        AND COALESCE(d.last_status / 100, 0) = $13) \
+                   AND NOT EXISTS (SELECT FROM deliveries o WHERE {} \
+                       AND (o.id = {OWN} OR ({}, o.id) > ({}, d.id))))",
             same_endpoint("d.event_id", "d.day"),
             rank("o"),
             rank("d"),
@@ -138,11 +157,14 @@ fn found(fate: &Fate) -> String {
                     OR EXISTS (SELECT FROM fanouts f \
                                WHERE f.application_id = $1 AND f.event_id = e.id \
                                  AND f.day = e.day)) \
-               AND NOT EXISTS (SELECT FROM deliveries o WHERE {})",
+               AND NOT EXISTS (SELECT FROM deliveries o WHERE {} AND o.id <> {OWN})",
             same_endpoint("e.id", "e.day"),
         ),
     }
 }
+
+/// The id of the replay's own delivery of event `e`.
+const OWN: &str = "(e.id || '.' || $2::text || '.' || $11::text)";
 
 /// The deliveries `o` of an event to the endpoint: the scheduled one and all replays.
 fn same_endpoint(event: &str, day: &str) -> String {
@@ -206,9 +228,10 @@ impl<'a> ReplayParams<'a> {
             &self.event_types,
             &self.channels,
             &self.tag,
+            &self.run,
         ];
         if let Some((states, status_class)) = &self.delivery {
-            list.extend([&self.run as &(dyn ToSql + Sync), states, status_class]);
+            list.extend([states as &(dyn ToSql + Sync), status_class]);
         }
         list
     }
