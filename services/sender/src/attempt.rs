@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::{Bus, PublishError, trace_context};
-use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, entropy, error_chain, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
@@ -27,7 +26,7 @@ use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
-const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
+pub(crate) const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// How long an endpoint that looks gone waits for the snapshot to catch up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -46,8 +45,6 @@ pub struct Attempts {
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
     pub schedule: Arc<RetrySchedule>,
-    /// Ends the waiting for a cure of our own failures.
-    pub shutdown: Shutdown,
 }
 
 /// How an attempt ended for the caller. Everything that follows from it is stored.
@@ -59,8 +56,11 @@ pub struct Ended {
     pub hold_until: Option<Timestamp>,
 }
 
-/// Nothing was stored: the delivery must be kept as it is.
-#[derive(Debug)]
+/// A failure of our own: no attempt was spent, and the delivery must be kept as it is.
+///
+/// It is not waited for here, where it would hold a place in flight and the partition's hand-over:
+/// the owner holds the endpoint back for a while and then tries anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept;
 
 /// What the look-up of an endpoint came to.
@@ -76,7 +76,7 @@ impl Attempts {
     /// delivery deleted. Shown by `a_killed_sender_loses_nothing`.
     ///
     /// # Errors
-    /// [`Kept`] when a failure of our own was not cured before shutdown; no attempt was spent.
+    /// [`Kept`] when a failure of our own prevents it.
     pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
         match self.target(job).await? {
             Target::Ready(snapshot, prepared) => self.attempt(job, &snapshot, &prepared).await,
@@ -86,28 +86,26 @@ impl Attempts {
 
     async fn target(&self, job: &DeliveryJob) -> Result<Target, Kept> {
         let meta = &job.meta;
-        loop {
-            if now() > meta.deadline {
-                return Ok(Target::Cancel(CancelReason::DeadlinePassed));
-            }
-            let Some(snapshot) = self.look_up(job).await? else {
-                self.endpoints.forget(&meta.endpoint);
-                return Ok(Target::Cancel(CancelReason::EndpointDeleted));
-            };
-            if snapshot.disabled {
-                return Ok(Target::Cancel(CancelReason::EndpointDisabled));
-            }
-            match self.endpoints.get(&snapshot, now()) {
-                Ok(prepared) => return Ok(Target::Ready(snapshot, prepared)),
-                Err(error) => {
-                    let reason = error_chain::chain(&error);
-                    tracing::error!(
-                        posthorn.endpoint.id = %meta.endpoint,
-                        reason,
-                        "endpoint cannot be prepared, its deliveries are kept"
-                    );
-                    self.pause().await?;
-                }
+        if now() > meta.deadline {
+            return Ok(Target::Cancel(CancelReason::DeadlinePassed));
+        }
+        let Some(snapshot) = self.look_up(job).await? else {
+            self.endpoints.forget(&meta.endpoint);
+            return Ok(Target::Cancel(CancelReason::EndpointDeleted));
+        };
+        if snapshot.disabled {
+            return Ok(Target::Cancel(CancelReason::EndpointDisabled));
+        }
+        match self.endpoints.get(&snapshot, now()) {
+            Ok(prepared) => Ok(Target::Ready(snapshot, prepared)),
+            Err(error) => {
+                let reason = error_chain::chain(&error);
+                tracing::error!(
+                    posthorn.endpoint.id = %meta.endpoint,
+                    reason,
+                    "endpoint cannot be prepared, its deliveries are kept"
+                );
+                Err(Kept)
             }
         }
     }
@@ -122,17 +120,12 @@ impl Attempts {
         if let Some(found) = find() {
             return Ok(Some(found));
         }
-        while let Err(error) = self.snapshot.catch_up(PATIENCE).await {
-            tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
-            self.pause().await?;
-        }
-        Ok(find())
-    }
-
-    async fn pause(&self) -> Result<(), Kept> {
-        tokio::select! {
-            () = tokio::time::sleep(OUR_FAILURE_PAUSE) => Ok(()),
-            () = self.shutdown.requested() => Err(Kept),
+        match self.snapshot.catch_up(PATIENCE).await {
+            Ok(_) => Ok(find()),
+            Err(error) => {
+                tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
+                Err(Kept)
+            }
         }
     }
 

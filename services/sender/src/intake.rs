@@ -10,7 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::partition::{Happened, Shared, Taken};
+use crate::partition::Shared;
+use crate::report::{Happened, Taken};
 use crate::unreadable;
 
 /// How long one pull stands. Short, so that pulls lost in a restart of NATS are soon repeated.
@@ -21,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PULL_BYTES: usize = 4 * 1024 * 1024;
 
 /// Starts taking jobs until `stop`; the task ends once nothing more will be reported.
+///
+/// If it panics, `stop` is cancelled: an owner without an intake would hold its partition idle.
 pub(crate) fn start(
     partition: Partition,
     shared: &Arc<Shared>,
@@ -34,7 +37,11 @@ pub(crate) fn start(
         report: report.clone(),
         hands: Arc::new(Semaphore::new(shared.pull_window)),
     };
-    shared.shutdown.spawn("intake", intake.run())
+    let stop_at_end = stop.clone().drop_guard();
+    shared.shutdown.spawn("intake", async move {
+        let _at_end = stop_at_end;
+        intake.run().await;
+    })
 }
 
 struct Intake {

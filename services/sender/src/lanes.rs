@@ -53,7 +53,21 @@ pub enum Origin {
     /// From JOBS.
     Memory,
     /// From a lane of the waiting room.
-    Lane(Lane),
+    Lane {
+        /// Which lane.
+        lane: Lane,
+        /// Its place in the stream.
+        sequence: u64,
+    },
+}
+
+impl Origin {
+    fn lane(self) -> Option<Lane> {
+        match self {
+            Self::Memory => None,
+            Self::Lane { lane, .. } => Some(lane),
+        }
+    }
 }
 
 /// What reading a lane's head found.
@@ -107,6 +121,30 @@ struct LaneState {
     from: u64,
     due: Timestamp,
     reading: bool,
+    /// Deliveries in flight from this lane, which are still stored.
+    visiting: usize,
+    /// The first of those that were attempted in vain and are still stored.
+    kept: Option<u64>,
+}
+
+impl LaneState {
+    /// Whether its head may be read. What was kept is read again once nothing of the lane is in
+    /// flight: going back earlier would find what is being attempted.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let can_go_back = self.kept.is_none() || self.visiting == 0;
+        self.stored > 0 && !self.reading && self.due <= now && can_go_back
+    }
+
+    fn start_reading(&mut self) -> u64 {
+        self.reading = true;
+        self.from = self.kept.take().unwrap_or(self.from);
+        self.from
+    }
+
+    fn keep(&mut self, sequence: u64) {
+        self.stored += 1;
+        self.kept = Some(self.kept.map_or(sequence, |kept| kept.min(sequence)));
+    }
 }
 
 impl<J> Default for Endpoint<J> {
@@ -132,6 +170,13 @@ impl<J> Endpoint<J> {
         parked || self.parking > 0 || self.queue.len() >= queue_limit
     }
 
+    fn free_slot(&mut self, lane: Option<Lane>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if matches!(lane, Some(Lane::Attempt(_))) {
+            self.retrying = self.retrying.saturating_sub(1);
+        }
+    }
+
     fn is_idle(&self, now: Timestamp) -> bool {
         self.in_flight == 0
             && self.queue.is_empty()
@@ -145,10 +190,9 @@ impl<J> Endpoint<J> {
 
     fn due_lane(&self, now: Timestamp, retries: bool) -> Option<Lane> {
         let fits = |lane: &Lane| matches!(lane, Lane::Attempt(_)) == retries;
-        let due = |state: &LaneState| state.stored > 0 && !state.reading && state.due <= now;
         self.lanes
             .iter()
-            .find(|(lane, state)| fits(lane) && due(state))
+            .find(|(lane, state)| fits(lane) && state.is_due(now))
             .map(|(lane, _)| *lane)
     }
 
@@ -258,17 +302,37 @@ impl<J> Lanes<J> {
         now: Timestamp,
     ) {
         if let Some(endpoint) = self.endpoints.get_mut(id) {
-            endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
-            if matches!(origin, Origin::Lane(Lane::Attempt(_))) {
-                endpoint.retrying = endpoint.retrying.saturating_sub(1);
+            if let Origin::Lane { lane, .. } = origin
+                && let Some(state) = endpoint.lanes.get_mut(&lane)
+            {
+                state.visiting = state.visiting.saturating_sub(1);
             }
-            if let Some(until) = hold_until.filter(|until| *until > endpoint.hold_until) {
-                endpoint.hold_until = until;
-                self.timers.push(Reverse((until, id.clone())));
-            }
+            endpoint.free_slot(origin.lane());
         }
+        self.hold(id, hold_until);
         self.wake(id);
         self.tidy(id, now);
+    }
+
+    /// A started delivery could not be attempted, for a reason of ours, and is still stored. All
+    /// of the endpoint's deliveries are held back until then; those from lanes are read again.
+    pub fn kept(&mut self, id: &EndpointId, origin: Origin, until: Timestamp, now: Timestamp) {
+        if let Origin::Lane { lane, sequence } = origin {
+            let endpoint = self.endpoints.get_mut(id);
+            if let Some(state) = endpoint.and_then(|endpoint| endpoint.lanes.get_mut(&lane)) {
+                state.keep(sequence);
+            }
+        }
+        self.finished(id, origin, Some(until), now);
+    }
+
+    fn hold(&mut self, id: &EndpointId, until: Option<Timestamp>) {
+        if let Some(endpoint) = self.endpoints.get_mut(id)
+            && let Some(until) = until.filter(|until| *until > endpoint.hold_until)
+        {
+            endpoint.hold_until = until;
+            self.timers.push(Reverse((until, id.clone())));
+        }
     }
 
     /// Reading a lane's head ended. Only after [`Head::Due`] the delivery is still in flight.
@@ -284,6 +348,7 @@ impl<J> Lanes<J> {
         match head {
             Head::Due { sequence } => {
                 state.stored = state.stored.saturating_sub(1);
+                state.visiting += 1;
                 state.from = sequence + 1;
                 state.due = Timestamp::default();
                 return self.wake(id);
@@ -299,7 +364,11 @@ impl<J> Lanes<J> {
                 self.timers.push(Reverse((again, id.clone())));
             }
         }
-        self.finished(id, Origin::Lane(lane), None, now);
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.free_slot(Some(lane));
+        }
+        self.wake(id);
+        self.tidy(id, now);
     }
 
     /// The next thing that may start; endpoints take turns.
@@ -351,10 +420,9 @@ impl<J> Lanes<J> {
         }
         let lane = retry.or(fresh_lane)?;
         let state = endpoint.lanes.get_mut(&lane)?;
-        state.reading = true;
+        let from = state.start_reading();
         endpoint.in_flight += 1;
         endpoint.retrying += usize::from(retry.is_some());
-        let from = state.from;
         Some(Start::Head {
             lane: WaitingSubject {
                 lane,

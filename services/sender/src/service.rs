@@ -47,7 +47,6 @@ impl Sender {
             client: Client::new(config.egress.clone(), config.timeout)?,
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),
-            shutdown: shutdown.clone(),
         };
         let places = Places {
             fresh: config.in_flight - config.waiting_in_flight,

@@ -68,7 +68,11 @@ fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
         }]
     );
     lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 7 }, at(0));
-    lanes.finished(&ep("a"), Origin::Lane(Lane::Next), None, at(0));
+    let parked = Origin::Lane {
+        lane: Lane::Next,
+        sequence: 7,
+    };
+    lanes.finished(&ep("a"), parked, None, at(0));
     assert_eq!(
         starts(&mut lanes, at(0)),
         [Start::Head {
@@ -189,4 +193,38 @@ fn retries_use_a_quarter_of_the_slots_while_first_attempts_wait() {
         }
     }
     assert_eq!((heads, jobs), (2, 6));
+}
+
+#[test]
+fn what_is_kept_is_read_again_once_nothing_of_its_lane_is_in_flight() {
+    let mut lanes = lanes(3, 4);
+    lanes.placed(&ep("a"), Lane::Next, 3, at(0));
+    for sequence in [5, 6] {
+        assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+        lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence }, at(0));
+    }
+    let parked = |sequence| Origin::Lane {
+        lane: Lane::Next,
+        sequence,
+    };
+    lanes.kept(&ep("a"), parked(6), at(5), at(0));
+    assert_eq!(starts(&mut lanes, at(4)), [], "the endpoint is held back");
+    assert_eq!(starts(&mut lanes, at(5)), [], "5 is still in flight");
+    lanes.kept(&ep("a"), parked(5), at(6), at(5));
+    let lane = WaitingSubject {
+        lane: Lane::Next,
+        endpoint: ep("a"),
+    };
+    for sequence in [5, 6, 7] {
+        let head = Start::Head {
+            lane: lane.clone(),
+            from: sequence,
+        };
+        assert_eq!(starts(&mut lanes, at(6)), [head]);
+        lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence }, at(6));
+    }
+    for sequence in [5, 6, 7] {
+        lanes.finished(&ep("a"), parked(sequence), None, at(6));
+    }
+    assert!(lanes.endpoints.is_empty(), "nothing is left behind");
 }

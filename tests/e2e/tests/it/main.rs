@@ -11,6 +11,7 @@ mod delivery;
 mod dev;
 mod doors;
 mod idempotency;
+mod isolation;
 mod official;
 mod outage;
 mod retry;
