@@ -21,6 +21,7 @@ use crate::answer::{Answer, Timed};
 use crate::classify;
 use crate::client::Client;
 use crate::endpoint::{Endpoints, Prepared};
+use crate::lanes::Lesson;
 use crate::request::{self, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
@@ -54,6 +55,8 @@ pub struct Ended {
     pub placed: Option<(Lane, Timestamp)>,
     /// The receiver asked to be left alone until then.
     pub hold_until: Option<Timestamp>,
+    /// What it taught about the endpoint.
+    pub lesson: Lesson,
 }
 
 /// A failure of our own: no attempt was spent, and the delivery must be kept as it is.
@@ -140,6 +143,7 @@ impl Attempts {
         let ended_at = now();
         let retry_after = wished(&timed.answer, ended_at);
         let progress = self.progress(job, prepared, &timed.answer, ended_at, retry_after);
+        let lesson = classify::lesson(&timed.answer);
         let record = record(job, snapshot, started_at, timed, progress);
         count(&record, ended_at);
         let placed = match progress {
@@ -148,7 +152,11 @@ impl Attempts {
         };
         self.store(Outcome::Attempt(record)).await?;
         let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
-        Ok(Ended { placed, hold_until })
+        Ok(Ended {
+            placed,
+            hold_until,
+            lesson,
+        })
     }
 
     async fn post(&self, job: &DeliveryJob, prepared: &Prepared, at: Timestamp) -> Timed {

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::job::keep_alive_during;
 use crate::partition::Shared;
 use crate::report::{Happened, Taken};
 use crate::unreadable;
@@ -75,6 +76,7 @@ impl Intake {
             Some(jobs) => jobs,
             None => jobs.insert(self.shared.bus.partition(self.partition).await?),
         };
+        self.shared.memory.free(PULL_BYTES).await;
         let mut hands = self.free_hands().await;
         let mut pulled = jobs.pull(hands.len(), PULL_BYTES, PULL_EXPIRES).await?;
         while let Some(message) = pulled.next().await {
@@ -96,11 +98,14 @@ impl Intake {
     async fn take(&self, message: Message, hand: Option<OwnedSemaphorePermit>) {
         match DeliveryJob::decode(message.payload()) {
             Ok(job) => {
+                let bytes = self.shared.memory.bytes_to_take(message.payload().len());
+                let bytes = keep_alive_during(&message, bytes).await;
                 let taken = Taken {
                     message,
                     job,
                     hand,
                     room: None,
+                    bytes,
                 };
                 // The owner outlives its intake.
                 self.report.send(Happened::Came(Box::new(taken))).ok();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use posthorn_bus::topology::ACK_WAIT;
 use posthorn_bus::{Message, trace_context};
 use posthorn_event_schema::DeliveryJob;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{Instrument, Span};
 
@@ -16,12 +17,13 @@ use crate::report::{Happened, Report, Taken};
 /// How often the server is told that we still have a job.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
 
-/// Attempts a job from JOBS once there is a place in flight, and acks it.
+/// Attempts a job from JOBS in its place in flight, and acks it.
 ///
 /// *Guarantee*: it is acked only after what follows from its attempt is stored.
 pub(crate) async fn run(
     shared: Arc<Shared>,
     taken: Box<Taken>,
+    place: OwnedSemaphorePermit,
     reports: UnboundedSender<Happened>,
 ) {
     let Taken {
@@ -29,7 +31,9 @@ pub(crate) async fn run(
         job,
         hand,
         room,
+        bytes,
     } = *taken;
+    drop((hand, room));
     let ended_with = |ended| Happened::JobEnded {
         endpoint: job.meta.endpoint.clone(),
         dedup_id: job.meta.dedup_id(),
@@ -38,16 +42,13 @@ pub(crate) async fn run(
     let report = Report::new(reports, ended_with(Err(Kept)));
     let span = job_span(&job, "process jobs", "jobs");
     trace_context::adopt(&span, message.headers());
-    let work = async {
-        let _place = shared.fresh.acquire().await;
-        drop((hand, room));
-        shared.attempts.run(&job).await
-    };
-    let ended = keep_alive_during(&message, work.instrument(span)).await;
+    let work = shared.attempts.run(&job).instrument(span);
+    let ended = keep_alive_during(&message, work).await;
     match ended {
         Ok(_) => message.ack().await,
         Err(Kept) => message.give_back(OUR_FAILURE_PAUSE).await,
     }
+    drop((place, bytes));
     report.tell(ended_with(ended));
 }
 

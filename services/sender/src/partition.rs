@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posthorn_bus::Bus;
+use posthorn_chassis::clock;
 use posthorn_chassis::shutdown::Shutdown;
-use posthorn_chassis::{clock, metric};
 use posthorn_event_schema::{EndpointId, Partition, Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::KEEP_ALIVE;
-use crate::lanes::{Head, Lanes, Limits, Offer, Origin, Start};
+use crate::lanes::{Head, Lanes, Limits, Offer, Origin, Pool, Start};
+use crate::memory::Memory;
+use crate::places::{Places, Turns};
 use crate::report::{Happened, Report, Taken};
 use crate::{intake, job, parking, visit};
 
@@ -34,36 +36,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) pull_window: usize,
     pub(crate) places: Places,
-    /// Requests in flight: fresh jobs.
-    pub(crate) fresh: Arc<Semaphore>,
-    /// Requests in flight: retries and parked deliveries.
-    pub(crate) waiting: Arc<Semaphore>,
-    /// Jobs that wait in memory.
-    pub(crate) room: Arc<Semaphore>,
-}
-
-/// How many places there are in a process.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Places {
-    pub(crate) fresh: usize,
-    pub(crate) waiting: usize,
-    pub(crate) room: usize,
-}
-
-impl Shared {
-    /// Requests in flight now, fresh ones and others.
-    pub(crate) fn places_taken(&self) -> usize {
-        let all = self.places.fresh + self.places.waiting;
-        let free = self.fresh.available_permits() + self.waiting.available_permits();
-        all.saturating_sub(free)
-    }
-
-    /// Jobs that wait in memory now.
-    pub(crate) fn jobs_in_memory(&self) -> usize {
-        self.places
-            .room
-            .saturating_sub(self.room.available_permits())
-    }
+    pub(crate) memory: Memory,
 }
 
 /// The owner of one partition.
@@ -76,6 +49,7 @@ pub(crate) struct Owner {
     in_hand: HashSet<String>,
     /// Tasks that have yet to report.
     running: usize,
+    turns: Turns,
     report: UnboundedSender<Happened>,
     reports: UnboundedReceiver<Happened>,
 }
@@ -87,6 +61,7 @@ impl Owner {
             partition,
             stop,
             lanes: Lanes::new(shared.limits),
+            turns: shared.places.turns(),
             shared,
             in_hand: HashSet::new(),
             running: 0,
@@ -106,12 +81,12 @@ impl Owner {
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
         let mut relist = tokio::time::interval_at(Instant::now() + RELIST, RELIST);
         while !self.stop.is_cancelled() {
-            while let Some(start) = self.lanes.next_start(now()) {
-                self.launch(start);
-            }
+            let now = now();
+            let wanted = Pool::ALL.map(|pool| self.lanes.wants(pool, now));
             let timer = self.until_timer();
             tokio::select! {
                 Some(happened) = self.reports.recv() => self.take(happened),
+                (pool, place) = self.turns.next(wanted) => self.launch(pool, place),
                 () = tokio::time::sleep(timer) => {}
                 _ = keep_alive.tick() => self.keep_queued_alive().await,
                 _ = relist.tick() => self.relist(),
@@ -222,49 +197,63 @@ impl Owner {
                 if let Some((lane, due)) = ended.placed {
                     self.lanes.placed(endpoint, lane, 1, due);
                 }
-                self.lanes.finished(endpoint, origin, ended.hold_until, now);
+                let (lesson, hold_until) = (ended.lesson, ended.hold_until);
+                self.lanes
+                    .finished(endpoint, origin, lesson, hold_until, now);
             }
             Err(Kept) => {
                 let until = now.plus(OUR_FAILURE_PAUSE);
                 self.lanes.kept(endpoint, origin, until, now);
             }
         }
+        if !self.is_over() {
+            for taken in self.lanes.held_jobs(endpoint, now) {
+                self.park(taken);
+            }
+        }
     }
 
     fn offer(&mut self, mut taken: Box<Taken>) {
         let dedup_id = taken.job.meta.dedup_id();
-        if self.stop.is_cancelled() || !self.in_hand.insert(dedup_id) {
+        if self.is_over() || !self.in_hand.insert(dedup_id) {
             // Either it is given back by not answering, or the ack of our first copy covers it.
             return;
         }
-        taken.room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
+        taken.room = self.shared.memory.room_to_wait();
         let room = taken.room.is_some();
         if room {
             taken.hand = None;
-        } else {
-            metric::Counter::LimitReached.add(1, &[("limit", "sender_queue")]);
         }
         let endpoint = taken.job.meta.endpoint.clone();
-        if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room) {
-            self.running += 1;
-            let parking = parking::park(Arc::clone(&self.shared), taken, self.report.clone());
-            self.shared.shutdown.spawn("park", parking);
+        if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room, now()) {
+            self.park(taken);
         }
     }
 
-    fn launch(&mut self, start: Start<Box<Taken>>) {
+    fn is_over(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    fn park(&mut self, taken: Box<Taken>) {
+        self.running += 1;
+        let parking = parking::park(Arc::clone(&self.shared), taken, self.report.clone());
+        self.shared.shutdown.spawn("park", parking);
+    }
+
+    fn launch(&mut self, pool: Pool, place: OwnedSemaphorePermit) {
+        let Some(start) = self.lanes.next_start(pool, now()) else {
+            return;
+        };
         self.running += 1;
         let (shared, reports) = (Arc::clone(&self.shared), self.report.clone());
         match start {
             Start::Job(taken) => {
-                self.shared
-                    .shutdown
-                    .spawn("attempt", job::run(shared, taken, reports));
+                let job = job::run(shared, taken, place, reports);
+                self.shared.shutdown.spawn("attempt", job);
             }
             Start::Head { lane, from } => {
-                self.shared
-                    .shutdown
-                    .spawn("visit", visit::visit(shared, lane, from, reports));
+                let visit = visit::visit(shared, (lane, from), place, reports);
+                self.shared.shutdown.spawn("visit", visit);
             }
         }
     }
@@ -282,6 +271,8 @@ impl Owner {
 
     /// Gives back what has not begun and waits for what has.
     async fn wind_down(&mut self) {
+        // Leaves the queues for places.
+        self.turns = self.shared.places.turns();
         for taken in self.lanes.drain_queues() {
             taken.message.give_back(Duration::ZERO).await;
         }

@@ -21,6 +21,8 @@ pub(crate) struct Taken {
     pub(crate) hand: Option<OwnedSemaphorePermit>,
     /// Its place among the jobs that wait in memory.
     pub(crate) room: Option<OwnedSemaphorePermit>,
+    /// Its share of the memory.
+    pub(crate) bytes: OwnedSemaphorePermit,
 }
 
 /// What is reported to the owner.

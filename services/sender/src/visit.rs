@@ -7,6 +7,7 @@ use posthorn_bus::trace_context;
 use posthorn_bus::waiting::Waiting;
 use posthorn_event_schema::subject::WaitingSubject;
 use posthorn_event_schema::{DeliveryJob, FrameError};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument;
 
@@ -18,16 +19,16 @@ use crate::report::{Happened, Report};
 use crate::store::until_done;
 use crate::unreadable;
 
-/// Pause before a lane is read again when NATS did not answer.
+/// Pause before a lane is read again when NATS did not answer, or memory is full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Reads the head of a lane once there is a place in flight, and attempts it if it is due.
+/// Reads the head of a lane in its place in flight, and attempts it if it is due.
 ///
 /// *Guarantee*: the delivery is deleted only after what follows from its attempt is stored.
 pub(crate) async fn visit(
     shared: Arc<Shared>,
-    lane: WaitingSubject,
-    from: u64,
+    (lane, from): (WaitingSubject, u64),
+    _place: OwnedSemaphorePermit,
     reports: UnboundedSender<Happened>,
 ) {
     let read = |head| Happened::HeadRead {
@@ -41,7 +42,6 @@ pub(crate) async fn visit(
         })
     };
     let mut report = Report::new(reports, unknown());
-    let _place = shared.waiting.acquire().await;
     let waiting = match shared.bus.waiting_next(&lane, from).await {
         Ok(Some(waiting)) => waiting,
         Ok(None) => return report.tell(read(Head::Empty)),
@@ -49,6 +49,9 @@ pub(crate) async fn visit(
             tracing::debug!(error = %error, "waiting room not read");
             return report.tell(unknown());
         }
+    };
+    let Some(_bytes) = shared.memory.bytes_to_visit(waiting.payload.len()) else {
+        return report.tell(unknown());
     };
     let sequence = waiting.sequence;
     let job = DeliveryJob::decode(&waiting.payload);
