@@ -22,6 +22,7 @@ use crate::classify;
 use crate::client::Client;
 use crate::endpoint::{Endpoints, Prepared};
 use crate::lanes::Lesson;
+use crate::lease::Term;
 use crate::request::{self, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
@@ -73,16 +74,23 @@ enum Target {
 }
 
 impl Attempts {
-    /// Makes the delivery's next attempt, or ends the delivery without one.
+    /// Makes the delivery's next attempt, or ends the delivery without one. Nothing is sent once
+    /// the term has ended in which its partition was claimed.
     ///
     /// *Guarantee*: after `Ok`, what follows is stored, and the job may be acked or the waiting
     /// delivery deleted. Shown by `a_killed_sender_loses_nothing`.
     ///
     /// # Errors
     /// [`Kept`] when a failure of our own prevents it.
-    pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
-        match self.target(job).await? {
-            Target::Ready(snapshot, prepared) => self.attempt(job, &snapshot, &prepared).await,
+    pub(crate) async fn run(&self, job: &DeliveryJob, term: &Term) -> Result<Ended, Kept> {
+        let target = self.target(job).await?;
+        if !term.is_valid() {
+            return Err(Kept);
+        }
+        match target {
+            Target::Ready(snapshot, prepared) => {
+                self.attempt(job, &snapshot, &prepared, term).await
+            }
             Target::Cancel(reason) => self.cancel(job, reason).await,
         }
     }
@@ -137,9 +145,14 @@ impl Attempts {
         job: &DeliveryJob,
         snapshot: &EndpointSnapshot,
         prepared: &Prepared,
+        term: &Term,
     ) -> Result<Ended, Kept> {
         let started_at = now();
         let timed = self.post(job, prepared, started_at).await;
+        if classify::failure(&timed.answer).is_some() && !term.is_valid() {
+            // Whoever owns the partition now makes this attempt and decides what follows.
+            return Err(Kept);
+        }
         let ended_at = now();
         let retry_after = wished(&timed.answer, ended_at);
         let progress = self.progress(job, prepared, &timed.answer, ended_at, retry_after);

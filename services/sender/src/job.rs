@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::{Instrument, Span};
 
 use crate::attempt::{Kept, OUR_FAILURE_PAUSE};
+use crate::lease::Term;
 use crate::partition::Shared;
 use crate::report::{Happened, Report, Taken};
 
@@ -22,6 +23,7 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(ACK_WAIT.as_secs() /
 /// *Guarantee*: it is acked only after what follows from its attempt is stored.
 pub(crate) async fn run(
     shared: Arc<Shared>,
+    term: Term,
     taken: Box<Taken>,
     place: OwnedSemaphorePermit,
     reports: UnboundedSender<Happened>,
@@ -42,10 +44,12 @@ pub(crate) async fn run(
     let report = Report::new(reports, ended_with(Err(Kept)));
     let span = job_span(&job, "process jobs", "jobs");
     trace_context::adopt(&span, message.headers());
-    let work = shared.attempts.run(&job).instrument(span);
+    let work = shared.attempts.run(&job, &term).instrument(span);
     let ended = keep_alive_during(&message, work).await;
     match ended {
         Ok(_) => message.ack().await,
+        // Another owner may have been handed it meanwhile; giving it back would take it away.
+        Err(Kept) if !term.is_valid() => {}
         Err(Kept) => message.give_back(OUR_FAILURE_PAUSE).await,
     }
     drop((place, bytes));

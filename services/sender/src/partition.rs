@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::KEEP_ALIVE;
 use crate::lanes::{Head, Lanes, Limits, Offer, Origin, Pool, Start};
+use crate::lease::Term;
 use crate::memory::Memory;
 use crate::places::{Places, Turns};
 use crate::report::{Happened, Report, Taken};
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
 pub(crate) struct Owner {
     partition: Partition,
     shared: Arc<Shared>,
+    /// Whether the partition is ours at all; it ends without notice when the process was frozen.
+    term: Term,
     stop: CancellationToken,
     lanes: Lanes<Box<Taken>>,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
@@ -55,14 +58,20 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn new(partition: Partition, shared: Arc<Shared>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        partition: Partition,
+        shared: &Arc<Shared>,
+        term: Term,
+        stop: CancellationToken,
+    ) -> Self {
         let (report, reports) = unbounded_channel();
         Self {
             partition,
+            term,
             stop,
             lanes: Lanes::new(shared.limits),
             turns: shared.places.turns(),
-            shared,
+            shared: Arc::clone(shared),
             in_hand: HashSet::new(),
             running: 0,
             report,
@@ -231,7 +240,7 @@ impl Owner {
     }
 
     fn is_over(&self) -> bool {
-        self.stop.is_cancelled()
+        self.stop.is_cancelled() || !self.term.is_valid()
     }
 
     fn park(&mut self, taken: Box<Taken>) {
@@ -246,13 +255,14 @@ impl Owner {
         };
         self.running += 1;
         let (shared, reports) = (Arc::clone(&self.shared), self.report.clone());
+        let term = self.term.clone();
         match start {
             Start::Job(taken) => {
-                let job = job::run(shared, taken, place, reports);
+                let job = job::run(shared, term, taken, place, reports);
                 self.shared.shutdown.spawn("attempt", job);
             }
             Start::Head { lane, from } => {
-                let visit = visit::visit(shared, (lane, from), place, reports);
+                let visit = visit::visit(shared, term, (lane, from), place, reports);
                 self.shared.shutdown.spawn("visit", visit);
             }
         }
@@ -274,7 +284,10 @@ impl Owner {
         // Leaves the queues for places.
         self.turns = self.shared.places.turns();
         for taken in self.lanes.drain_queues() {
-            taken.message.give_back(Duration::ZERO).await;
+            // Another owner may have been handed it meanwhile; giving it back would take it away.
+            if self.term.is_valid() {
+                taken.message.give_back(Duration::ZERO).await;
+            }
         }
         while self.running > 0 {
             let Some(happened) = self.reports.recv().await else {

@@ -14,6 +14,7 @@ use tracing::Instrument;
 use crate::attempt::{Ended, Kept};
 use crate::job::job_span;
 use crate::lanes::Head;
+use crate::lease::Term;
 use crate::partition::{Shared, now};
 use crate::report::{Happened, Report};
 use crate::store::until_done;
@@ -27,6 +28,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// *Guarantee*: the delivery is deleted only after what follows from its attempt is stored.
 pub(crate) async fn visit(
     shared: Arc<Shared>,
+    term: Term,
     (lane, from): (WaitingSubject, u64),
     _place: OwnedSemaphorePermit,
     reports: UnboundedSender<Happened>,
@@ -69,7 +71,7 @@ pub(crate) async fn visit(
     };
     report.tell_first(read(Head::Due { sequence }), ended_with(Err(Kept)));
     let ended = match job {
-        Ok(job) => attempt(&shared, &waiting, &job).await,
+        Ok(job) => attempt(&shared, &term, &waiting, &job).await,
         Err(error) => set_aside(&shared, &lane, &waiting, &error).await,
     };
     // What is kept stays in the waiting room, and is read again.
@@ -79,10 +81,15 @@ pub(crate) async fn visit(
     report.tell(ended_with(ended));
 }
 
-async fn attempt(shared: &Shared, waiting: &Waiting, job: &DeliveryJob) -> Result<Ended, Kept> {
+async fn attempt(
+    shared: &Shared,
+    term: &Term,
+    waiting: &Waiting,
+    job: &DeliveryJob,
+) -> Result<Ended, Kept> {
     let span = job_span(job, "process retries", "waiting");
     trace_context::adopt(&span, Some(&waiting.headers));
-    shared.attempts.run(job).instrument(span).await
+    shared.attempts.run(job, term).instrument(span).await
 }
 
 async fn set_aside(
