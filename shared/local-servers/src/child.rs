@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// How long a dropped child may take to obey its `at_drop` signal before it is killed.
 const DROP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The signals that servers are ended with.
+/// The signals that children are ended with, or frozen for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM: stop in order. For PostgreSQL this waits for its clients, see [`Signal::Interrupt`].
@@ -42,6 +42,10 @@ pub enum Signal {
     Quit,
     /// SIGKILL: ends at once, nothing is written.
     Kill,
+    /// SIGSTOP: frozen until [`Signal::Continue`].
+    Stop,
+    /// SIGCONT: goes on after [`Signal::Stop`].
+    Continue,
 }
 
 impl Signal {
@@ -51,6 +55,8 @@ impl Signal {
             Self::Interrupt => "INT",
             Self::Quit => "QUIT",
             Self::Kill => "KILL",
+            Self::Stop => "STOP",
+            Self::Continue => "CONT",
         }
     }
 
@@ -60,6 +66,8 @@ impl Signal {
             Self::Interrupt => rustix::process::Signal::INT,
             Self::Quit => rustix::process::Signal::QUIT,
             Self::Kill => rustix::process::Signal::KILL,
+            Self::Stop => rustix::process::Signal::STOP,
+            Self::Continue => rustix::process::Signal::CONT,
         }
     }
 }

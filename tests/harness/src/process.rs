@@ -84,6 +84,22 @@ impl Process {
         self.child.signal(Signal::Interrupt).or_fail("send SIGINT");
     }
 
+    /// Freezes it with SIGSTOP, as a machine that is starved or migrated does.
+    ///
+    /// # Panics
+    /// When it may not be signalled.
+    pub fn sigstop(&mut self) {
+        self.child.signal(Signal::Stop).or_fail("send SIGSTOP");
+    }
+
+    /// Lets it go on with SIGCONT.
+    ///
+    /// # Panics
+    /// When it may not be signalled.
+    pub fn sigcont(&mut self) {
+        self.child.signal(Signal::Continue).or_fail("send SIGCONT");
+    }
+
     /// Kills it with SIGKILL, with everything it started in its process group, and reaps it.
     pub fn sigkill(&mut self) {
         self.child.kill();

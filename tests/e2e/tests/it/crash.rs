@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::WHOLE_MACHINE;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Fleet, Load, Producer, Role, Settings, report};
-use posthorn_harness::{Receiver, SyncInterval, TestDatabase, TestNats};
+use posthorn_harness::{Behaviour, Receiver, SyncInterval, TestDatabase, TestNats};
 
 /// Events per second while things are killed.
 const RATE: u32 = 250;
@@ -114,6 +114,54 @@ async fn a_second_sender_shares_the_work_and_takes_it_over() {
     under.fleet.kill(Role::Sender);
     under.settle(load, "SIGKILL of one of two senders").await;
     under.fleet.restart(Role::Sender).await;
+    second.sigterm();
+    second.wait_exit_code(0, Duration::from_secs(30)).await;
+    under.fleet.stop().await;
+}
+
+/// Endpoints of the frozen sender and the other; either has some of them.
+const ENDPOINTS: usize = 8;
+/// Requests in flight to one of them, at most.
+const IN_FLIGHT: usize = 32;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
+    let _machine = WHOLE_MACHINE.lock().await;
+    let mut under = UnderLoad::start().await;
+    let client = under.fleet.client();
+    let slow = client.application("slow").await;
+    let paths: Vec<_> = (0..ENDPOINTS).map(|number| format!("/{number}")).collect();
+    for path in &paths {
+        // Slower than the load, so that memory and the waiting room fill.
+        let late = Behaviour::Status(200).after(Duration::from_secs(1));
+        under.receiver.set(path, late);
+        client.endpoint(&slow, &under.receiver.url(path)).await;
+    }
+    let mut second = under.fleet.another(Role::Sender);
+    second
+        .wait_for_line("partitions claimed", Duration::from_secs(30))
+        .await;
+    let producer = Producer::connect(&under.nats.url()).await;
+    let load = Load::start(producer, &slow, "frozen", 50);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+
+    under.fleet.process(Role::Sender).sigstop();
+    // Its partitions are taken over after 6 s, and its jobs handed out again after 15 s.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    under.fleet.process(Role::Sender).sigcont();
+    tokio::time::sleep(WHILE).await;
+    for path in &paths {
+        under.receiver.set(path, Behaviour::Status(200));
+    }
+    let sent = load.end().await;
+    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+    let tally = sent.wait_delivered(&under.receiver, &paths).await;
+    println!(
+        "SIGSTOP of one of two senders for 20 s: {} deliveries, 0 lost, {} duplicates",
+        tally.accepted * ENDPOINTS,
+        tally.duplicates
+    );
+    assert!(tally.duplicates <= ENDPOINTS * IN_FLIGHT, "{tally:?}");
     second.sigterm();
     second.wait_exit_code(0, Duration::from_secs(30)).await;
     under.fleet.stop().await;
