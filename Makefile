@@ -71,6 +71,12 @@ e2e: need-rust need-python official-libraries ## Run only the tests of the whole
 	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
 	@$(TOOLS) with $(CARGO) test --locked --no-fail-fast --package posthorn-e2e
 
+.PHONY: sdk
+sdk: need-rust ## Drive the REST API with Svix's own SDKs in five languages
+	@tests/sdk/install.sh
+	@$(TOOLS) with $(CARGO) build --locked --bin posthorn
+	@$(TOOLS) with tests/sdk/check.sh target/debug/posthorn
+
 .PHONY: official-libraries
 official-libraries: need-python
 	@tests/official-libraries/install.sh

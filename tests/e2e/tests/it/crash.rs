@@ -156,11 +156,11 @@ async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
     let sent = load.end().await;
     let paths: Vec<_> = paths.iter().map(String::as_str).collect();
     let tally = sent.wait_delivered(&under.receiver, &paths).await;
-    println!(
+    report(&format!(
         "SIGSTOP of one of two senders for 20 s: {} deliveries, 0 lost, {} duplicates",
         tally.accepted * ENDPOINTS,
         tally.duplicates
-    );
+    ));
     assert!(tally.duplicates <= ENDPOINTS * IN_FLIGHT, "{tally:?}");
     second.sigterm();
     second.wait_exit_code(0, Duration::from_secs(30)).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::kv::Store;
 use futures::TryStreamExt;
-use posthorn_e2e::{Load, Producer, Settings, Stack};
+use posthorn_e2e::{Load, Producer, Settings, Stack, report};
 use posthorn_harness::{Behaviour, Receiver, eventually};
 use serde_json::{Value, json};
 
@@ -106,10 +106,10 @@ async fn an_endpoint_catches_up_while_others_hang() {
     tokio::time::sleep(Duration::from_secs(10)).await;
 
     let took = probe(&producer, &receiver, "/works").await;
-    println!(
+    report(&format!(
         "beside 12 endpoints that hang: p50 {:?}, longest {:?}",
         took[20], took[39]
-    );
+    ));
     assert!(took[39] < Duration::from_secs(5), "{took:?}");
     let sent = load.end().await;
     sent.wait_delivered(&receiver, &["/works"]).await;
