@@ -5,6 +5,7 @@
 //! | [`config`], [`service`] | the settings, and the process |
 //! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
 //! | [`openapi`] | what is served, as a document made from the routes |
+//! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
 //! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
@@ -18,12 +19,15 @@ pub mod custom_headers;
 pub mod endpoint_url;
 mod failure;
 mod fields;
+mod idempotency;
 mod lookup;
+mod minted;
 pub mod moment;
 pub mod openapi;
 mod paging;
 pub mod public;
 pub mod reconcile;
+mod reply;
 mod router;
 mod routes;
 mod scope;

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::ApiState;
 
-/// All routes of this crate.
+/// All routes of this crate that are served.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(health::router())
@@ -28,5 +28,9 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
-        .merge(unserved::router().into())
+}
+
+/// What Svix has and this build has not.
+pub(crate) fn unserved() -> axum::Router<ApiState> {
+    unserved::router()
 }

@@ -42,6 +42,31 @@ impl ApplicationCaller {
     }
 }
 
+/// Whose request it is, as far as repeating it is concerned.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// The caller's organisation.
+    pub(crate) organization: OrganizationId,
+    /// Who of it.
+    pub(crate) subject: String,
+}
+
+/// Identifies the caller of any route.
+///
+/// # Errors
+/// 401 without a valid token.
+pub(crate) async fn identify(parts: &mut Parts, state: &ApiState) -> Result<Identity, ApiError> {
+    let Authenticated(caller) = Authenticated::from_request_parts(parts, state).await?;
+    let subject = match &caller.scope {
+        Scope::Organization => caller.organization.to_string(),
+        Scope::Application(id) => id.to_string(),
+    };
+    Ok(Identity {
+        organization: caller.organization,
+        subject,
+    })
+}
+
 impl FromRequestParts<ApiState> for OrganizationCaller {
     type Rejection = ApiError;
 

@@ -1,4 +1,5 @@
-//! api as a process: HTTP, the repair of the configuration snapshot, and a look at PostgreSQL.
+//! api as a process: HTTP, the repair of the configuration snapshot, upkeep, and a look at
+//! PostgreSQL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use posthorn_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
+use crate::idempotency;
 use crate::reconcile::Reconciler;
 use crate::router::router;
 use crate::snapshot::SnapshotWriter;
@@ -85,7 +87,10 @@ impl Service for Api {
         let reconciler = Reconciler::new(store, state.snapshots.clone());
         let interval = state.config.reconcile_interval;
         shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
-        server.serve(router(state, ingest), shutdown).await;
+        let forget = idempotency::upkeep(state.store.clone(), shutdown.clone());
+        shutdown.spawn("idempotency upkeep", forget);
+        let router = router(state, ingest, shutdown.clone());
+        server.serve(router, shutdown).await;
         Ok(())
     }
 }

@@ -98,7 +98,8 @@ const COLUMNS: &str = "id, organization_id, uid, name, throttle_rate, metadata, 
                        created_at, updated_at, deleted";
 
 impl Store {
-    /// Creates an application.
+    /// Creates an application; one that has this id already was created by an earlier run of the
+    /// same request, and is returned as it is.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -110,8 +111,7 @@ impl Store {
             "INSERT INTO applications (id, organization_id, uid, name, throttle_rate, metadata, \
                                        created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
-             ON CONFLICT (organization_id, uid) WHERE uid IS NOT NULL DO NOTHING \
-             RETURNING {COLUMNS}"
+             ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
         );
         let mut client = self.client().await?;
         let row = client
@@ -128,10 +128,13 @@ impl Store {
                 ],
             )
             .await?;
-        match row {
-            Some(row) => read(&row).map(Saved::Row),
-            None => Ok(Saved::Taken),
+        if let Some(row) = row {
+            return read(&row).map(Saved::Row);
         }
+        drop(client);
+        let same = ApplicationRef::Id(new.id.clone());
+        let made = self.application(&new.organization, &same).await?;
+        Ok(made.map_or(Saved::Taken, Saved::Row))
     }
 
     /// Finds a live application by id or uid.

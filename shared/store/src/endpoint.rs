@@ -127,7 +127,8 @@ pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url,
     created_at, updated_at, deleted";
 
 impl Store {
-    /// Creates an endpoint with its first secret, if its application is live.
+    /// Creates an endpoint with its first secret, if its application is live; one that has this
+    /// id already was created by an earlier run of the same request, and is returned as it is.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -149,7 +150,7 @@ impl Store {
             return Ok(Saved::Missing);
         }
         let Some(row) = insert(&mut transaction, new).await? else {
-            return Ok(Saved::Taken);
+            return made_before(&mut transaction, new).await;
         };
         transaction
             .execute(
@@ -396,8 +397,7 @@ async fn insert(
              event_types, channels, disabled, throttle_rate, metadata, sealed_headers, \
              created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
-         ON CONFLICT (application_id, uid) WHERE uid IS NOT NULL DO NOTHING \
-         RETURNING {COLUMNS}"
+         ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
     );
     let settings = &new.settings;
     let row = transaction
@@ -421,6 +421,21 @@ async fn insert(
         )
         .await?;
     Ok(row)
+}
+
+/// What stood in the way of a new row: itself, or another that has its uid.
+async fn made_before(
+    transaction: &mut Transaction<'_>,
+    new: &NewEndpoint,
+) -> Result<Saved<EndpointRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM endpoints WHERE application_id = $1 AND id = $2 AND NOT deleted"
+    );
+    let row = transaction
+        .query_opt(&sql, &[&new.application.as_str(), &new.id.as_str()])
+        .await?;
+    let row = row.as_ref().map(read).transpose()?;
+    Ok(row.map_or(Saved::Taken, Saved::Row))
 }
 
 fn texts<T>(list: Option<&[T]>, text: impl Fn(&T) -> &str) -> Option<Vec<&str>> {

@@ -71,7 +71,8 @@ const COLUMNS: &str = "name, description, archived, deprecated, schemas, feature
                        group_name, created_at, updated_at";
 
 impl Store {
-    /// Creates an event type; an archived one of that name is replaced and comes back.
+    /// Creates an event type; an archived one of that name is replaced and comes back, and one of
+    /// this very moment was written by an earlier run of the same request.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -91,7 +92,7 @@ impl Store {
                  deprecated = excluded.deprecated, schemas = excluded.schemas, \
                  feature_flag = excluded.feature_flag, group_name = excluded.group_name, \
                  updated_at = excluded.updated_at \
-             WHERE old.archived RETURNING {COLUMNS}"
+             WHERE old.archived OR old.updated_at = excluded.updated_at RETURNING {COLUMNS}"
         );
         let mut client = self.client().await?;
         let row = client

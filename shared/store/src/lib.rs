@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
 //! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`] | configuration: rows and queries |
+//! | [`idempotency`] | which requests run or ran, and what they answered |
 //! | [`listing`] | configuration objects listed by key, a page at a time |
 //! | [`history`] | events, fan-out decisions, deliveries and attempts, in daily partitions |
 //! | [`page`] | how lists are read page by page |
@@ -20,6 +21,7 @@ pub mod endpoint_secret;
 pub mod error;
 pub mod event_type;
 pub mod history;
+pub mod idempotency;
 pub mod listing;
 pub mod migrate;
 pub mod page;

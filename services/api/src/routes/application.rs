@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_chassis::entropy;
 use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
 use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_store::application::{ApplicationChange, ApplicationRow, NewApplication, Saved};
@@ -14,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::filter;
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::application::{ApplicationIn, ApplicationOut, ApplicationPatch};
 use crate::public::list::ListOut;
 use crate::public::query::{GetIfExistsQuery, OrderQuery, PageQuery};
@@ -71,10 +71,11 @@ async fn list(
 async fn create(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
+    minted: Minted,
     query: QueryParams,
     JsonBody(body): JsonBody<ApplicationIn>,
 ) -> Result<Response, ApiError> {
-    let new = checked(organization, body)?;
+    let new = checked(organization, &minted, body)?;
     let get_if_exists = filter::flag(&query, "get_if_exists", false)?;
     let existing = match &new.uid {
         Some(uid) if get_if_exists => {
@@ -122,9 +123,10 @@ async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
     caller: Result<ApplicationCaller, ApiError>,
+    minted: Minted,
     JsonBody(body): JsonBody<ApplicationIn>,
 ) -> Result<Response, ApiError> {
-    let new = checked(organization, body)?;
+    let new = checked(organization, &minted, body)?;
     let existing = match caller {
         Ok(caller) => caller.application,
         Err(error) if error.status() == StatusCode::NOT_FOUND => {
@@ -207,7 +209,11 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn checked(organization: OrganizationId, body: ApplicationIn) -> Result<NewApplication, ApiError> {
+pub(super) fn checked(
+    organization: OrganizationId,
+    minted: &Minted,
+    body: ApplicationIn,
+) -> Result<NewApplication, ApiError> {
     let mut fields = Fields::default();
     fields.name(&body.name);
     let metadata = body.metadata.unwrap_or_default();
@@ -215,8 +221,8 @@ fn checked(organization: OrganizationId, body: ApplicationIn) -> Result<NewAppli
     let uid = fields.uid(body.uid, ApplicationId::PREFIX);
     let throttle_rate = fields.rate(body.throttle_rate.or(body.rate_limit));
     fields.finish()?;
-    let at = moment::now();
-    let id = ApplicationId::generate(at, entropy::bytes());
+    let at = minted.at();
+    let id = ApplicationId::generate(at, minted.dice("application"));
     Ok(NewApplication {
         id,
         organization,
@@ -229,7 +235,10 @@ fn checked(organization: OrganizationId, body: ApplicationIn) -> Result<NewAppli
 }
 
 /// Stores an application and tells the fleet; `None` when its uid is taken.
-async fn insert(state: &ApiState, new: NewApplication) -> Result<Option<ApplicationRow>, ApiError> {
+pub(super) async fn insert(
+    state: &ApiState,
+    new: NewApplication,
+) -> Result<Option<ApplicationRow>, ApiError> {
     let saved = state.store.create_application(&new).await;
     match saved.map_err(|error| failure::store(&error))? {
         Saved::Row(row) => {

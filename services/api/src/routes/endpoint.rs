@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_chassis::entropy;
 use posthorn_event_schema::{EndpointId, EventType, OrganizationId};
 use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_signing::SigningSecret;
@@ -17,6 +16,7 @@ use utoipa_axum::routes;
 use super::endpoint_headers;
 use crate::custom_headers::CustomHeaders;
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::endpoint::{EndpointIn, EndpointOut, EndpointPatch};
 use crate::public::list::ListOut;
 use crate::public::query::{OrderQuery, PageQuery};
@@ -81,10 +81,11 @@ async fn list(
 async fn create(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
+    minted: Minted,
     JsonBody(body): JsonBody<EndpointIn>,
 ) -> Result<Response, ApiError> {
     let wanted = checked(&state, &caller.organization, body).await?;
-    let row = insert(&state, &caller, wanted).await?;
+    let row = insert(&state, &caller, &minted, wanted).await?;
     Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response())
 }
 
@@ -120,13 +121,14 @@ async fn replace(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
+    minted: Minted,
     JsonBody(body): JsonBody<EndpointIn>,
 ) -> Result<Response, ApiError> {
     let wanted = checked(&state, &caller.organization, body).await?;
     let existing = match lookup::endpoint(&state, &caller.application.id, &name).await {
         Ok(row) => row,
         Err(error) if error.status() == StatusCode::NOT_FOUND => {
-            let row = insert(&state, &caller, wanted).await?;
+            let row = insert(&state, &caller, &minted, wanted).await?;
             return Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response());
         }
         Err(error) => return Err(error),
@@ -300,6 +302,7 @@ async fn check_known(
 async fn insert(
     state: &ApiState,
     caller: &ApplicationCaller,
+    minted: &Minted,
     wanted: Wanted,
 ) -> Result<EndpointRow, ApiError> {
     let application = &caller.application.id;
@@ -310,8 +313,8 @@ async fn insert(
         let detail = format!("An application may have {most} endpoints.");
         return Err(ApiError::bad_request("limit_reached", detail));
     }
-    let at = moment::now();
-    let id = EndpointId::generate(at, entropy::bytes());
+    let at = minted.at();
+    let id = EndpointId::generate(at, minted.dice("endpoint"));
     let owner = Owner {
         organization: &caller.organization,
         endpoint: &id,

@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::endpoint::{RotateIn, SecretOut};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::sealing::{self, Owner};
@@ -76,12 +77,13 @@ async fn rotate(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
+    minted: Minted,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<Response, ApiError> {
     let row = lookup::endpoint(&state, &caller.application.id, &name).await?;
-    let (secret, grace) = wanted(&body)?;
-    let at = moment::now();
+    let (mut secret, grace) = wanted(&body)?;
+    let at = minted.at();
     let sealed = sealing::seal_secret(&state.config.keys, owner(&row), &secret);
     let new = NewSecret {
         sealed,
@@ -94,6 +96,10 @@ async fn rotate(
         .await;
     match rotated.map_err(|error| failure::store(&error))? {
         Rotation::Done => {}
+        Rotation::DoneBefore(sealed) => {
+            let opened = sealing::open_secret(&state.config.keys, owner(&row), &sealed);
+            secret = opened.map_err(|error| ApiError::internal(&error))?;
+        }
         Rotation::TooMany => {
             let detail = "You can only rotate a key 10 times; wait until old keys have expired.";
             return Err(ApiError::bad_request("limit_reached", detail));

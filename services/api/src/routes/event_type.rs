@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_event_schema::{EventType, OrganizationId};
+use posthorn_event_schema::{EventType, OrganizationId, Timestamp};
 use posthorn_public_http::{ApiError, Authenticated, JsonBody, QueryParams, Scope};
 use posthorn_store::application::Saved;
 use posthorn_store::event_type::{
@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::filter;
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::event_type::{EventTypeIn, EventTypeOut, EventTypePatch, EventTypeUpdate};
 use crate::public::list::ListOut;
 use crate::public::query::{EventTypeQuery, ExpungeQuery, PageQuery};
@@ -86,6 +87,7 @@ fn visible_flags(scope: &Scope) -> Option<Vec<String>> {
 async fn create(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
+    minted: Minted,
     JsonBody(body): JsonBody<EventTypeIn>,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::default();
@@ -93,7 +95,7 @@ async fn create(
     let settings = checked(fields, body.settings)?;
     // Without a name there was a problem, which has been answered.
     let name = name.ok_or_else(no_entity)?;
-    let row = insert(&state, &organization, &name, &settings).await?;
+    let row = insert(&state, &organization, &name, &settings, minted.at()).await?;
     Ok((StatusCode::CREATED, Json(EventTypeOut::new(row, true))).into_response())
 }
 
@@ -135,6 +137,7 @@ async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
     Path(name): Path<String>,
+    minted: Minted,
     JsonBody(body): JsonBody<EventTypeUpdate>,
 ) -> Result<Response, ApiError> {
     let name = named(&name)?;
@@ -151,7 +154,7 @@ async fn replace(
         Some(row) => (StatusCode::OK, row),
         None => (
             StatusCode::CREATED,
-            insert(&state, &organization, &name, &settings).await?,
+            insert(&state, &organization, &name, &settings, minted.at()).await?,
         ),
     };
     Ok((status, Json(EventTypeOut::new(row, true))).into_response())
@@ -265,10 +268,11 @@ async fn insert(
     organization: &OrganizationId,
     name: &EventType,
     settings: &EventTypeSettings,
+    at: Timestamp,
 ) -> Result<EventTypeRow, ApiError> {
     let saved = state
         .store
-        .create_event_type(organization, name, settings, moment::now())
+        .create_event_type(organization, name, settings, at)
         .await;
     match saved.map_err(|error| failure::store(&error))? {
         Saved::Row(row) => Ok(row),

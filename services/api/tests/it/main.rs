@@ -8,6 +8,7 @@ mod client;
 mod configuration;
 mod errors;
 mod history;
+mod idempotency;
 mod outage;
 mod resend;
 mod sample;
