@@ -16,7 +16,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method};
 use posthorn_chassis::{Shutdown, entropy, metric};
-use posthorn_public_http::{ApiError, RawBody};
+use posthorn_event_schema::OrganizationId;
+use posthorn_public_http::{ApiError, Caller, RawBody, Scope};
 use posthorn_signing::digest_parts;
 use posthorn_store::idempotency::{Claimed, DIGEST_LEN, HOLDER_LEN, NewClaim};
 use tokio::time::{Instant, sleep};
@@ -25,7 +26,7 @@ use tracing::Instrument;
 use crate::failure;
 use crate::minted::Minted;
 use crate::reply::{self, Place};
-use crate::scope::{self, Identity};
+use crate::scope;
 use crate::state::ApiState;
 
 const HEADER: &str = "idempotency-key";
@@ -39,9 +40,6 @@ const RENEWAL: Duration = Duration::from_secs(3);
 const WAIT: Duration = Duration::from_secs(14);
 /// The first pause between two looks at a claim, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
-/// How often old keys are deleted, and how many in one statement.
-const UPKEEP: Duration = Duration::from_secs(10 * 60);
-const UPKEEP_BATCH: u32 = 5_000;
 
 /// What the layer has at hand.
 #[derive(Clone)]
@@ -56,7 +54,7 @@ struct Run {
     key: [u8; DIGEST_LEN],
     request: [u8; DIGEST_LEN],
     holder: [u8; HOLDER_LEN],
-    caller: Identity,
+    organization: OrganizationId,
 }
 
 /// The layer around every route of this crate.
@@ -76,7 +74,7 @@ impl Idempotency {
         };
         let (mut parts, body) = request.into_parts();
         // Who may not call is told so by the route itself.
-        let Ok(caller) = scope::identify(&mut parts, &self.state).await else {
+        let Ok(caller) = scope::in_force(&mut parts, &self.state).await else {
             return Ok(next.run(Request::from_parts(parts, body)).await);
         };
         let request = Request::from_parts(parts.clone(), body);
@@ -84,14 +82,14 @@ impl Idempotency {
         let run = Run {
             key: digest_parts(&[
                 caller.organization.as_str().as_bytes(),
-                caller.subject.as_bytes(),
+                subject(&caller).as_bytes(),
                 parts.method.as_str().as_bytes(),
                 parts.uri.to_string().as_bytes(),
                 name.as_bytes(),
             ]),
             request: digest_parts(&[&bytes]),
             holder: entropy::bytes(),
-            caller,
+            organization: caller.organization,
             gate: self,
         };
         match run.claim().await? {
@@ -202,7 +200,7 @@ impl Run {
 
     fn place(&self) -> Place<'_> {
         Place {
-            organization: &self.caller.organization,
+            organization: &self.organization,
             key: &self.key,
         }
     }
@@ -216,6 +214,14 @@ fn note(what: &'static str, result: Result<(), posthorn_store::StoreError>) {
     }
 }
 
+/// Who of the organisation calls, and what they may do: replies may hold secrets.
+fn subject(caller: &Caller) -> String {
+    match &caller.scope {
+        Scope::Organization => caller.organization.to_string(),
+        Scope::Application(id) => format!("{id} {}", caller.grant),
+    }
+}
+
 fn key_of(request: &Request) -> Option<String> {
     if request.method() != Method::POST {
         return None;
@@ -223,24 +229,4 @@ fn key_of(request: &Request) -> Option<String> {
     let headers: &HeaderMap = request.headers();
     let key = headers.get(HEADER)?.to_str().ok()?;
     (!key.is_empty()).then(|| key.to_owned())
-}
-
-/// Deletes old keys from time to time, until shutdown.
-pub(crate) async fn upkeep(store: posthorn_store::Store, shutdown: Shutdown) {
-    let work = async {
-        loop {
-            match store.delete_expired_idempotency_keys(UPKEEP_BATCH).await {
-                Ok(deleted) if deleted == u64::from(UPKEEP_BATCH) => {}
-                Ok(_rest) => sleep(UPKEEP).await,
-                Err(error) => {
-                    note("deleted", Err(error));
-                    sleep(UPKEEP).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = work => {}
-        () = shutdown.requested() => {}
-    }
 }

@@ -2,10 +2,11 @@
 //!
 //! | Modules | Hold |
 //! | --- | --- |
-//! | [`config`], [`service`] | the settings, and the process |
-//! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
+//! | [`config`], [`service`], `upkeep` | the settings, and the process |
+//! | `router`, `routes`, `scope`, `capability`, `state` | requests: what is served, and who may ask for it |
 //! | [`openapi`] | what is served, as a document made from the routes |
 //! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
+//! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
 //! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
@@ -14,6 +15,7 @@
 //! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
 
 pub mod address;
+mod capability;
 pub mod config;
 pub mod custom_headers;
 pub mod endpoint_url;
@@ -25,6 +27,7 @@ mod minted;
 pub mod moment;
 pub mod openapi;
 mod paging;
+mod portal_link;
 pub mod public;
 pub mod reconcile;
 mod reply;
@@ -35,6 +38,7 @@ pub mod sealing;
 pub mod service;
 pub mod snapshot;
 mod state;
+mod upkeep;
 
 pub use config::ApiConfig;
 pub use router::openapi_document;

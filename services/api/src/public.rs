@@ -5,6 +5,7 @@
 
 pub mod application;
 pub mod attempt;
+pub mod authentication;
 pub mod endpoint;
 pub mod event_type;
 pub mod list;

@@ -9,7 +9,9 @@ mod event_type;
 mod filter;
 mod health;
 mod message;
+mod portal_access;
 mod resend;
+mod session;
 mod unserved;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -28,6 +30,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
+        .merge(portal_access::router())
+        .merge(session::router())
 }
 
 /// What Svix has and this build has not.

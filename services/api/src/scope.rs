@@ -1,18 +1,28 @@
 //! What a caller may reach, as extractors: a route that takes one of them cannot forget to ask.
 //!
 //! Somebody else's application is answered like one that does not exist, so that nobody can probe.
+//! A portal's token is looked up in the database, so that its end is in force at once, and needs
+//! the route's capability.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use http::request::Parts;
 use posthorn_event_schema::{ApplicationRef, OrganizationId};
-use posthorn_public_http::{ApiError, Authenticated, Scope};
+use posthorn_public_http::{ApiError, Authenticated, Caller, Scope, authenticated};
+use posthorn_signing::digest_parts;
 use posthorn_store::application::ApplicationRow;
+use posthorn_store::token::{Digest, TokenLook};
 
-use crate::failure;
 use crate::state::ApiState;
+use crate::{capability, failure};
 
 /// The path parameter that names an application.
 const APPLICATION: &str = "app_id";
+
+/// Any caller whose token is in force and allows the route.
+#[derive(Debug, Clone)]
+pub(crate) struct AnyCaller(pub(crate) Caller);
 
 /// A caller that speaks for a whole organisation.
 #[derive(Debug, Clone)]
@@ -26,7 +36,7 @@ pub(crate) struct ApplicationCaller {
     /// The application.
     pub(crate) application: ApplicationRow,
     /// What the caller's token reaches.
-    scope: Scope,
+    caller: Caller,
 }
 
 impl ApplicationCaller {
@@ -35,44 +45,41 @@ impl ApplicationCaller {
     /// # Errors
     /// 403 for a token of one application.
     pub(crate) fn require_organization(&self) -> Result<(), ApiError> {
-        match self.scope {
+        match self.caller.scope {
             Scope::Organization => Ok(()),
             Scope::Application(_) => Err(ApiError::insufficient_access()),
         }
     }
 }
 
-/// Whose request it is, as far as repeating it is concerned.
-#[derive(Debug, Clone)]
-pub(crate) struct Identity {
-    /// The caller's organisation.
-    pub(crate) organization: OrganizationId,
-    /// Who of it.
-    pub(crate) subject: String,
+/// The feature flags whose event types a caller sees; `None` = all event types.
+pub(crate) fn visible_flags(caller: &Caller) -> Option<Vec<String>> {
+    match caller.scope {
+        Scope::Organization => None,
+        Scope::Application(_) => Some(caller.grant.feature_flags.clone()),
+    }
 }
 
-/// Identifies the caller of any route.
-///
-/// # Errors
-/// 401 without a valid token.
-pub(crate) async fn identify(parts: &mut Parts, state: &ApiState) -> Result<Identity, ApiError> {
-    let Authenticated(caller) = Authenticated::from_request_parts(parts, state).await?;
-    let subject = match &caller.scope {
-        Scope::Organization => caller.organization.to_string(),
-        Scope::Application(id) => id.to_string(),
-    };
-    Ok(Identity {
-        organization: caller.organization,
-        subject,
-    })
+impl FromRequestParts<ApiState> for AnyCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let caller = in_force(parts, state).await?;
+        let route = parts.extensions.get::<MatchedPath>();
+        let route = route.map_or("", MatchedPath::as_str);
+        match capability::needed(&parts.method, route) {
+            Some(wanted) if !caller.grant.allows(wanted) => Err(ApiError::insufficient_access()),
+            Some(_) | None => Ok(Self(caller)),
+        }
+    }
 }
 
 impl FromRequestParts<ApiState> for OrganizationCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let caller = Authenticated::from_request_parts(parts, state).await?;
-        caller.organization().cloned().map(Self)
+        let caller = in_force(parts, state).await?;
+        Authenticated(caller).organization().cloned().map(Self)
     }
 }
 
@@ -80,7 +87,7 @@ impl FromRequestParts<ApiState> for ApplicationCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let Authenticated(caller) = Authenticated::from_request_parts(parts, state).await?;
+        let AnyCaller(caller) = AnyCaller::from_request_parts(parts, state).await?;
         let reference = reference(parts, state).await.ok_or_else(no_entity)?;
         let found = state
             .store
@@ -91,10 +98,59 @@ impl FromRequestParts<ApiState> for ApplicationCaller {
             .filter(|application| reaches(&caller.scope, application))
             .ok_or_else(no_entity)?;
         Ok(Self {
-            organization: caller.organization,
+            organization: caller.organization.clone(),
             application,
-            scope: caller.scope,
+            caller,
         })
+    }
+}
+
+/// A caller whose token was found to be in force, for whoever asks again within one request.
+#[derive(Debug, Clone)]
+struct InForce(Caller);
+
+/// The caller of any route, whose token has not ended.
+///
+/// # Errors
+/// 401 without a valid token; as [`failure::store`] when PostgreSQL does not answer.
+pub(crate) async fn in_force(parts: &mut Parts, state: &ApiState) -> Result<Caller, ApiError> {
+    if let Some(InForce(caller)) = parts.extensions.get() {
+        return Ok(caller.clone());
+    }
+    let Authenticated(caller) = Authenticated::from_request_parts(parts, state).await?;
+    if let Scope::Application(application) = &caller.scope {
+        let look = TokenLook {
+            application,
+            session: caller.grant.session.as_deref(),
+            issued_at: caller.issued_at,
+            digest: &TokenDigest::of(parts).0,
+        };
+        let revoked = state.store.is_token_revoked(&look).await;
+        if revoked.map_err(|error| failure::store(&error))? {
+            return Err(ApiError::unauthorized());
+        }
+    }
+    parts.extensions.insert(InForce(caller.clone()));
+    Ok(caller)
+}
+
+/// Names a request's token: by what is signed, because a signature may have several spellings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TokenDigest(pub(crate) Digest);
+
+impl TokenDigest {
+    fn of(parts: &Parts) -> Self {
+        let token = authenticated::bearer(parts).unwrap_or_default();
+        let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+        Self(digest_parts(&[b"token", signed.as_bytes()]))
+    }
+}
+
+impl FromRequestParts<ApiState> for TokenDigest {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &ApiState) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
     }
 }
 

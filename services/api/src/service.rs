@@ -13,11 +13,11 @@ use posthorn_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
-use crate::idempotency;
 use crate::reconcile::Reconciler;
 use crate::router::router;
 use crate::snapshot::SnapshotWriter;
 use crate::state::ApiState;
+use crate::upkeep;
 
 /// How often readiness looks at PostgreSQL.
 const LOOK: Duration = Duration::from_secs(1);
@@ -87,8 +87,8 @@ impl Service for Api {
         let reconciler = Reconciler::new(store, state.snapshots.clone());
         let interval = state.config.reconcile_interval;
         shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
-        let forget = idempotency::upkeep(state.store.clone(), shutdown.clone());
-        shutdown.spawn("idempotency upkeep", forget);
+        let upkeep = upkeep::run(state.store.clone(), shutdown.clone());
+        shutdown.spawn("upkeep", upkeep);
         let router = router(state, ingest, shutdown.clone());
         server.serve(router, shutdown).await;
         Ok(())

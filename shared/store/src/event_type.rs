@@ -41,6 +41,17 @@ pub struct EventTypeRow {
     pub updated_at: Timestamp,
 }
 
+impl EventTypeRow {
+    /// Whether a caller with these feature flags sees it; `None` sees everything.
+    #[must_use]
+    pub fn is_visible(&self, flags: Option<&[String]>) -> bool {
+        match (flags, &self.settings.feature_flag) {
+            (None, _) | (_, None) => true,
+            (Some(flags), Some(flag)) => flags.contains(flag),
+        }
+    }
+}
+
 /// What to change in an event type; `None` keeps a value, `Some(None)` clears it.
 #[derive(Debug, Clone, Default)]
 pub struct EventTypeChange {

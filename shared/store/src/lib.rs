@@ -9,6 +9,7 @@
 //! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
 //! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`] | configuration: rows and queries |
 //! | [`idempotency`] | which requests run or ran, and what they answered |
+//! | [`token`] | tokens that ended before their time, codes that are exchanged for one |
 //! | [`listing`] | configuration objects listed by key, a page at a time |
 //! | [`history`] | events, fan-out decisions, deliveries and attempts, in daily partitions |
 //! | [`page`] | how lists are read page by page |
@@ -27,6 +28,7 @@ pub mod migrate;
 pub mod page;
 pub mod pool;
 mod tls;
+pub mod token;
 
 pub use config::{StoreConfig, StoreConfigError};
 pub use error::StoreError;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
-use posthorn_public_http::{ApiError, JsonBody, QueryParams};
+use posthorn_public_http::{ApiError, JsonBody, Problem, QueryParams};
 use posthorn_store::application::{ApplicationChange, ApplicationRow, NewApplication, Saved};
 use posthorn_store::listing::Order;
 use utoipa_axum::router::OpenApiRouter;
@@ -209,7 +209,46 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) fn checked(
+/// The application that a path names; with a body for it, it is created if it does not exist, as
+/// message create does.
+///
+/// # Errors
+/// 404 when there is none; 422 for a body whose uid is not the path's.
+pub(super) async fn find_or_create(
+    state: &ApiState,
+    organization: &OrganizationId,
+    minted: &Minted,
+    name: &str,
+    inline: Option<ApplicationIn>,
+) -> Result<ApplicationRow, ApiError> {
+    let missing = || ApiError::not_found("Application not found");
+    let reference = ApplicationRef::parse(name).map_err(|_no_name| missing())?;
+    let find = async || {
+        let found = state.store.application(organization, &reference).await;
+        found.map_err(|error| failure::store(&error))
+    };
+    if let Some(row) = find().await? {
+        return Ok(row);
+    }
+    let body = inline.ok_or_else(missing)?;
+    let problem = match &body.uid {
+        None => Some(("is needed to create it", "application_uid_missing")),
+        Some(uid) if uid != name => Some(("must be the path's", "application_uid_mismatch")),
+        Some(_) => None,
+    };
+    if let Some((rule, kind)) = problem {
+        let place = ["body", "application", "uid"];
+        return Err(ApiError::invalid(vec![Problem::new(place, rule, kind)]));
+    }
+    let new = checked(organization.clone(), minted, body)?;
+    match insert(state, new).await? {
+        Some(row) => Ok(row),
+        // Somebody else was faster.
+        None => find().await?.ok_or_else(missing),
+    }
+}
+
+fn checked(
     organization: OrganizationId,
     minted: &Minted,
     body: ApplicationIn,
@@ -235,10 +274,7 @@ pub(super) fn checked(
 }
 
 /// Stores an application and tells the fleet; `None` when its uid is taken.
-pub(super) async fn insert(
-    state: &ApiState,
-    new: NewApplication,
-) -> Result<Option<ApplicationRow>, ApiError> {
+async fn insert(state: &ApiState, new: NewApplication) -> Result<Option<ApplicationRow>, ApiError> {
     let saved = state.store.create_application(&new).await;
     match saved.map_err(|error| failure::store(&error))? {
         Saved::Row(row) => {

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use posthorn_event_schema::{EventType, OrganizationId, Timestamp};
-use posthorn_public_http::{ApiError, Authenticated, JsonBody, QueryParams, Scope};
+use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_store::application::Saved;
 use posthorn_store::event_type::{
     EventTypeChange, EventTypeFilter, EventTypeRow, EventTypeSettings,
@@ -19,7 +19,7 @@ use crate::minted::Minted;
 use crate::public::event_type::{EventTypeIn, EventTypeOut, EventTypePatch, EventTypeUpdate};
 use crate::public::list::ListOut;
 use crate::public::query::{EventTypeQuery, ExpungeQuery, PageQuery};
-use crate::scope::{OrganizationCaller, no_entity};
+use crate::scope::{AnyCaller, OrganizationCaller, no_entity, visible_flags};
 use crate::state::ApiState;
 use crate::{failure, moment, paging};
 
@@ -41,13 +41,13 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 )]
 async fn list(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    AnyCaller(caller): AnyCaller,
     query: QueryParams,
 ) -> Result<Json<ListOut<EventTypeOut>>, ApiError> {
     let page = paging::page(&query, EventType::parse)?;
     let visible = EventTypeFilter {
         include_archived: filter::flag(&query, "include_archived", false)?,
-        feature_flags: visible_flags(&caller.scope),
+        feature_flags: visible_flags(&caller),
     };
     let with_schemas = filter::flag(&query, "with_content", false)?;
     let slice = state
@@ -64,14 +64,6 @@ async fn list(
         slice.done,
         |event_type: &EventTypeOut| &event_type.name,
     )))
-}
-
-/// A customer's portal sees what no flag hides.
-fn visible_flags(scope: &Scope) -> Option<Vec<String>> {
-    match scope {
-        Scope::Organization => None,
-        Scope::Application(_) => Some(Vec::new()),
-    }
 }
 
 /// Creates an event type, or un-archives one.
@@ -110,16 +102,16 @@ async fn create(
 )]
 async fn one(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    AnyCaller(caller): AnyCaller,
     Path(name): Path<String>,
 ) -> Result<Json<EventTypeOut>, ApiError> {
     let name = named(&name)?;
     let found = state.store.event_type(&caller.organization, &name).await;
     let found = found.map_err(|error| failure::store(&error))?;
-    let hidden = |row: &EventTypeRow| {
-        row.settings.feature_flag.is_some() && caller.scope != Scope::Organization
-    };
-    let row = found.filter(|row| !hidden(row)).ok_or_else(no_entity)?;
+    let flags = visible_flags(&caller);
+    let row = found
+        .filter(|row| row.is_visible(flags.as_deref()))
+        .ok_or_else(no_entity)?;
     Ok(Json(EventTypeOut::new(row, true)))
 }
 

@@ -84,7 +84,7 @@ async fn an_iterator_that_names_nothing_is_refused() {
 async fn what_svix_has_and_we_have_not_is_told_apart() {
     let world = World::start().await;
     for (method, path) in [
-        ("GET", "/auth/whoami"),
+        ("POST", "/auth/stream-portal-access/a"),
         ("POST", "/app/a/endpoint/b/replay-missing"),
         ("GET", "/app/a/integration/"),
         ("GET", "/background-task"),

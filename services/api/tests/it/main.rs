@@ -10,6 +10,7 @@ mod errors;
 mod history;
 mod idempotency;
 mod outage;
+mod portal;
 mod resend;
 mod sample;
 mod tenants;

@@ -137,6 +137,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Another caller of this process.
+    pub(crate) fn with(&self, caller: &Client) -> Client {
+        caller.at(&self.client)
+    }
+
     pub(crate) async fn stop(self) {
         self.context.shutdown.trigger();
         let left = self.context.shutdown.drain(Duration::from_secs(10)).await;
