@@ -6,6 +6,8 @@
 //! | `router`, `routes`, `scope`, `capability`, `state` | requests: what is served, and who may ask for it |
 //! | [`openapi`] | what is served, as a document made from the routes |
 //! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
+//! | `json_schema`, `openapi_import` | what event types are described with |
+//! | `operational` | telling organisations what happens to their endpoints |
 //! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
@@ -22,10 +24,13 @@ pub mod endpoint_url;
 mod failure;
 mod fields;
 mod idempotency;
+mod json_schema;
 mod lookup;
 mod minted;
 pub mod moment;
 pub mod openapi;
+mod openapi_import;
+mod operational;
 mod paging;
 mod portal_link;
 pub mod public;

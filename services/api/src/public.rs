@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod event_type;
 pub mod list;
 pub mod message;
+pub mod operational;
 pub mod query;
 
 use serde::{Deserialize, Deserializer};

@@ -6,9 +6,12 @@ mod endpoint;
 mod endpoint_headers;
 mod endpoint_secret;
 mod event_type;
+mod event_type_import;
+mod event_type_schedule;
 mod filter;
 mod health;
 mod message;
+mod operational_endpoint;
 mod portal_access;
 mod resend;
 mod session;
@@ -27,10 +30,13 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(endpoint_secret::router())
         .merge(endpoint_headers::router())
         .merge(event_type::router())
+        .merge(event_type_import::router())
+        .merge(event_type_schedule::router())
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
         .merge(portal_access::router())
+        .merge(operational_endpoint::router())
         .merge(session::router())
 }
 

@@ -7,15 +7,17 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use http::Method;
 use http::request::Parts;
 use posthorn_event_schema::{ApplicationRef, OrganizationId};
 use posthorn_public_http::{ApiError, Authenticated, Caller, Scope, authenticated};
 use posthorn_signing::digest_parts;
-use posthorn_store::application::ApplicationRow;
+use posthorn_store::application::{ApplicationRow, Saved};
 use posthorn_store::token::{Digest, TokenLook};
 
+use crate::operational::{self, Change};
 use crate::state::ApiState;
-use crate::{capability, failure};
+use crate::{capability, failure, moment};
 
 /// The path parameter that names an application.
 const APPLICATION: &str = "app_id";
@@ -37,7 +39,14 @@ pub(crate) struct ApplicationCaller {
     pub(crate) application: ApplicationRow,
     /// What the caller's token reaches.
     caller: Caller,
+    /// It is the hidden application of the organisation's operational events.
+    management: bool,
 }
+
+/// A caller that speaks for a whole organisation, and the hidden application of its operational
+/// events.
+#[derive(Debug, Clone)]
+pub(crate) struct ManagementCaller(pub(crate) ApplicationCaller);
 
 impl ApplicationCaller {
     /// Passes only callers that speak for the whole organisation.
@@ -49,6 +58,23 @@ impl ApplicationCaller {
             Scope::Organization => Ok(()),
             Scope::Application(_) => Err(ApiError::insufficient_access()),
         }
+    }
+
+    /// Whether this is about operational events.
+    pub(crate) fn is_management(&self) -> bool {
+        self.management
+    }
+
+    /// Tells the organisation what happened to an endpoint of an application of its own.
+    pub(crate) fn tell(&self, state: &ApiState, change: Change) {
+        if !self.management {
+            state.operational.tell(change);
+        }
+    }
+
+    /// As [`visible_flags`].
+    pub(crate) fn visible_flags(&self) -> Option<Vec<String>> {
+        visible_flags(&self.caller)
     }
 }
 
@@ -101,7 +127,51 @@ impl FromRequestParts<ApiState> for ApplicationCaller {
             organization: caller.organization.clone(),
             application,
             caller,
+            management: false,
         })
+    }
+}
+
+impl FromRequestParts<ApiState> for ManagementCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let caller = in_force(parts, state).await?;
+        let organization = Authenticated(caller.clone()).organization()?.clone();
+        let application = hidden_application(state, &organization, &parts.method).await?;
+        Ok(Self(ApplicationCaller {
+            organization,
+            application,
+            caller,
+            management: true,
+        }))
+    }
+}
+
+/// It is stored as soon as something about it changes.
+async fn hidden_application(
+    state: &ApiState,
+    organization: &OrganizationId,
+    method: &Method,
+) -> Result<ApplicationRow, ApiError> {
+    let row = operational::application(organization, moment::now());
+    let find = async || {
+        let found = state.store.hidden_application(organization, &row.id).await;
+        found.map_err(|error| failure::store(&error))
+    };
+    if let Some(stored) = find().await? {
+        return Ok(stored);
+    }
+    if *method == Method::GET {
+        return Ok(row);
+    }
+    let made = state.store.create_hidden_application(&row).await;
+    match made.map_err(|error| failure::store(&error))? {
+        Saved::Row(stored) => {
+            state.snapshots.tell_application(&stored).await;
+            Ok(stored)
+        }
+        Saved::Taken | Saved::Missing => find().await?.ok_or_else(no_entity),
     }
 }
 

@@ -13,6 +13,7 @@ use posthorn_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
+use crate::operational::Operational;
 use crate::reconcile::Reconciler;
 use crate::router::router;
 use crate::snapshot::SnapshotWriter;
@@ -50,6 +51,11 @@ impl Api {
         tracing::info!(addr = %server.local_addr(), "api listening");
         let state = ApiState {
             snapshots: SnapshotWriter::new(store.clone(), bucket),
+            operational: Operational {
+                store: store.clone(),
+                bus: bus.clone(),
+                shutdown: context.shutdown.clone(),
+            },
             store,
             bus,
             tokens,
@@ -87,6 +93,8 @@ impl Service for Api {
         let reconciler = Reconciler::new(store, state.snapshots.clone());
         let interval = state.config.reconcile_interval;
         shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
+        let telling = state.operational.clone().run(interval);
+        shutdown.spawn("operational events", telling);
         let upkeep = upkeep::run(state.store.clone(), shutdown.clone());
         shutdown.spawn("upkeep", upkeep);
         let router = router(state, ingest, shutdown.clone());

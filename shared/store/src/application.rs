@@ -1,7 +1,7 @@
 //! Applications: rows and queries.
 //!
 //! Every query but [`Store::applications_to_reconcile`] is scoped by its organisation, so that
-//! somebody else's application is the same as none.
+//! somebody else's application is the same as none. So is a hidden one (`operational`).
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ pub struct DeletedApplication {
     pub endpoints: Vec<EndpointId>,
 }
 
-const COLUMNS: &str = "id, organization_id, uid, name, throttle_rate, metadata, version, \
+pub(crate) const COLUMNS: &str = "id, organization_id, uid, name, throttle_rate, metadata, version, \
                        created_at, updated_at, deleted";
 
 impl Store {
@@ -152,7 +152,7 @@ impl Store {
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM applications \
-             WHERE organization_id = $1 AND {column} = $2 AND NOT deleted"
+             WHERE organization_id = $1 AND {column} = $2 AND NOT deleted AND NOT hidden"
         );
         let mut client = self.client().await?;
         let row = client
@@ -172,7 +172,8 @@ impl Store {
         page: &Page<ApplicationId>,
     ) -> Result<Slice<ApplicationRow>, StoreError> {
         let select = format!(
-            "SELECT {COLUMNS} FROM applications WHERE organization_id = $1 AND NOT deleted"
+            "SELECT {COLUMNS} FROM applications \
+             WHERE organization_id = $1 AND NOT deleted AND NOT hidden"
         );
         let scope = organization.as_str();
         let listing = Listing {
@@ -205,7 +206,8 @@ impl Store {
                  throttle_rate = CASE WHEN $6 THEN $7 ELSE throttle_rate END, \
                  metadata = COALESCE($8, metadata), \
                  version = version + 1, updated_at = $9 \
-             WHERE organization_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}"
+             WHERE organization_id = $1 AND id = $2 AND NOT deleted AND NOT hidden \
+             RETURNING {COLUMNS}"
         );
         let uid = change.uid.as_ref();
         let throttle_rate = change.throttle_rate.flatten().map(i32::from);
@@ -247,7 +249,8 @@ impl Store {
         let sql = format!(
             "UPDATE applications SET deleted = true, uid = NULL, version = version + 1, \
                  updated_at = $3 \
-             WHERE organization_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}"
+             WHERE organization_id = $1 AND id = $2 AND NOT deleted AND NOT hidden \
+             RETURNING {COLUMNS}"
         );
         let moment = at.to_date_time();
         let marked = transaction
@@ -308,7 +311,7 @@ pub(crate) fn saved<T>(
     }
 }
 
-fn read(row: &Row) -> Result<ApplicationRow, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<ApplicationRow, StoreError> {
     Ok(ApplicationRow {
         id: column::parsed(row, "id", ApplicationId::parse)?,
         organization: column::parsed(row, "organization_id", OrganizationId::parse)?,

@@ -305,6 +305,7 @@ impl Store {
     }
 
     /// Replaces a live endpoint's headers, if its version is still the one that the caller saw.
+    /// Nobody is told of it, so a change that was told stays so.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -318,7 +319,9 @@ impl Store {
         let changed = client
             .execute(
                 "UPDATE endpoints \
-                 SET sealed_headers = $4, version = version + 1, updated_at = $5 \
+                 SET sealed_headers = $4, version = version + 1, updated_at = $5, \
+                     announced_version = announced_version \
+                         + CASE WHEN announced_version = version THEN 1 ELSE 0 END \
                  WHERE application_id = $1 AND id = $2 AND version = $3 AND NOT deleted",
                 &[
                     &endpoint.application.as_str(),
@@ -332,7 +335,7 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Marks an endpoint as deleted and forgets its secrets and headers; tells whether it was live.
+    /// Marks an endpoint as deleted and forgets its secrets and headers; returns it, if it was live.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -341,21 +344,24 @@ impl Store {
         application: &ApplicationId,
         id: &EndpointId,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<EndpointRow>, StoreError> {
+        let sql = format!(
+            "WITH gone AS ( \
+                 UPDATE endpoints SET deleted = true, uid = NULL, sealed_headers = NULL, \
+                     version = version + 1, updated_at = $3 \
+                 WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}), \
+             forgotten AS ( \
+                 DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
+             SELECT {COLUMNS} FROM gone"
+        );
         let mut client = self.client().await?;
         let gone = client
             .query_opt(
-                "WITH gone AS ( \
-                     UPDATE endpoints SET deleted = true, uid = NULL, sealed_headers = NULL, \
-                         version = version + 1, updated_at = $3 \
-                     WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING id), \
-                 forgotten AS ( \
-                     DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
-                 SELECT id FROM gone",
+                &sql,
                 &[&application.as_str(), &id.as_str(), &at.to_date_time()],
             )
             .await?;
-        Ok(gone.is_some())
+        gone.as_ref().map(read).transpose()
     }
 
     /// Ids and versions of every application's endpoints, deleted ones too, by id: for the

@@ -32,8 +32,8 @@ pub struct EndpointState {
 /// How a rotation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// The new secret is the current one.
-    Done,
+    /// The new secret is the current one; here is the endpoint's version.
+    Done(i64),
     /// An earlier run of the same request stored its own secret, this one.
     DoneBefore(Vec<u8>),
     /// [`MAX_OLD_SECRETS`] rotated secrets still sign.
@@ -118,15 +118,15 @@ impl Store {
         let mut transaction = client.transaction().await?;
         let (endpoint, now) = (id.as_str(), new.at.to_date_time());
         let changed = transaction
-            .execute(
+            .query_opt(
                 "UPDATE endpoints SET version = version + 1, updated_at = $3 \
-                 WHERE application_id = $1 AND id = $2 AND NOT deleted",
+                 WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING version",
                 &[&application.as_str(), &endpoint, &now],
             )
             .await?;
-        if changed == 0 {
+        let Some(changed) = changed else {
             return Ok(Rotation::Missing);
-        }
+        };
         let before = transaction
             .query_opt(
                 "SELECT sealed FROM endpoint_secrets WHERE endpoint_id = $1 AND created_at = $2",
@@ -168,6 +168,6 @@ impl Store {
             )
             .await?;
         transaction.commit().await?;
-        Ok(Rotation::Done)
+        Ok(Rotation::Done(changed.try_get("version")?))
     }
 }

@@ -134,14 +134,7 @@ async fn replace(
 ) -> Result<Response, ApiError> {
     let name = named(&name)?;
     let settings = checked(Fields::default(), body)?;
-    let change = EventTypeChange {
-        description: Some(settings.description.clone()),
-        archived: Some(settings.archived),
-        deprecated: Some(settings.deprecated),
-        schemas: Some(settings.schemas.clone()),
-        feature_flag: Some(settings.feature_flag.clone()),
-        group_name: Some(settings.group_name.clone()),
-    };
+    let change = EventTypeChange::to(&settings);
     let (status, row) = match update(&state, &organization, &name, &change).await? {
         Some(row) => (StatusCode::OK, row),
         None => (
@@ -175,9 +168,9 @@ async fn patch(
     if let Some(Some(schemas)) = &body.schemas {
         fields.schemas(schemas);
     }
-    let feature_flag = match body.feature_flags {
-        Some(flags) => Some(fields.flag(flags, None)),
-        None => body.feature_flag.map(|flag| fields.flag(None, flag)),
+    let feature_flags = match body.feature_flags {
+        Some(flags) => Some(fields.flags(flags, None)),
+        None => body.feature_flag.map(|flag| fields.flags(None, flag)),
     };
     if let Some(Some(group)) = &body.group_name {
         fields.label("groupName", group);
@@ -188,7 +181,7 @@ async fn patch(
         archived: body.archived,
         deprecated: body.deprecated,
         schemas: body.schemas,
-        feature_flag,
+        feature_flags,
         group_name: body.group_name,
     };
     let row = update(&state, &organization, &named(&name)?, &change).await?;
@@ -214,7 +207,11 @@ async fn remove(
     let name = named(&name)?;
     let found = if filter::flag(&query, "expunge", false)? {
         let expunged = state.store.expunge_event_type(&organization, &name).await;
-        expunged.map_err(|error| failure::store(&error))?
+        let expunged = expunged.map_err(|error| failure::store(&error))?;
+        if let Some(schedule) = &expunged {
+            state.snapshots.forget_schedule(schedule).await;
+        }
+        expunged.is_some()
     } else {
         let change = EventTypeChange {
             archived: Some(true),
@@ -231,7 +228,7 @@ async fn remove(
     }
 }
 
-fn named(name: &str) -> Result<EventType, ApiError> {
+pub(super) fn named(name: &str) -> Result<EventType, ApiError> {
     EventType::parse(name).map_err(|_no_name| no_entity())
 }
 
@@ -240,7 +237,7 @@ fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSetting
     if let Some(schemas) = &body.schemas {
         fields.schemas(schemas);
     }
-    let feature_flag = fields.flag(body.feature_flags, body.feature_flag);
+    let feature_flags = fields.flags(body.feature_flags, body.feature_flag);
     if let Some(group) = &body.group_name {
         fields.label("groupName", group);
     }
@@ -250,12 +247,12 @@ fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSetting
         archived: body.archived.unwrap_or(false),
         deprecated: body.deprecated.unwrap_or(false),
         schemas: body.schemas,
-        feature_flag,
+        feature_flags,
         group_name: body.group_name,
     })
 }
 
-async fn insert(
+pub(super) async fn insert(
     state: &ApiState,
     organization: &OrganizationId,
     name: &EventType,
@@ -275,7 +272,7 @@ async fn insert(
     }
 }
 
-async fn update(
+pub(super) async fn update(
     state: &ApiState,
     organization: &OrganizationId,
     name: &EventType,

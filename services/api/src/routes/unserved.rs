@@ -10,7 +10,7 @@ use posthorn_public_http::ApiError;
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 54] = [
+const PATHS: [&str; 50] = [
     // applications
     "/app/stats/count-active",
     "/app/{app_id}/stats/attempts",
@@ -50,14 +50,10 @@ const PATHS: [&str; 54] = [
     "/msg/broadcast",
     "/events",
     // event types
-    "/event-type/import/openapi",
     "/event-type/export/openapi",
-    "/event-type/{name}/retry-schedule",
     // everything else
     "/auth/{*rest}",
     "/admin/redrive-dlq",
-    "/operational-webhook/endpoint",
-    "/operational-webhook/endpoint/{*rest}",
     "/background-task",
     "/background-task/{task_id}",
     "/stats/usage/event-types",

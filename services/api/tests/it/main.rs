@@ -7,8 +7,10 @@
 mod client;
 mod configuration;
 mod errors;
+mod event_types;
 mod history;
 mod idempotency;
+mod operational;
 mod outage;
 mod portal;
 mod resend;
