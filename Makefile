@@ -1,6 +1,7 @@
 # The only door, for people and for CI: `make` shows what there is.
 #
-# Needed: a Rust toolchain (rustup takes the version from rust-toolchain.toml) and a C linker.
+# Needed: a Rust toolchain (rustup takes the version from rust-toolchain.toml), a C linker, and
+# Python 3.10 or later, which fetches the rest and runs one of the official libraries in the tests.
 # Everything else is found on this machine or fetched into .tools/, which git ignores.
 
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ run: need-rust ## Start Posthorn here with a demo: NATS, PostgreSQL, all service
 	@$(TOOLS) with $(CARGO) run --locked --bin posthorn -- dev --demo
 
 .PHONY: test
-test: need-rust official-libraries ## Run all tests, against real servers
+test: need-rust need-python official-libraries ## Run all tests, against real servers
 	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
 	@$(TOOLS) with $(CARGO) test --workspace --locked --no-fail-fast
 
@@ -40,7 +41,7 @@ fmt-check: need-rust
 	@$(CARGO) fmt --check --all
 
 .PHONY: typos
-typos:
+typos: need-python
 	@program=$$($(TOOLS) typos); "$$program"
 
 .PHONY: clippy
@@ -66,12 +67,12 @@ advisories: need-rust ## Look for known weaknesses in what we depend on (fetches
 	@program=$$($(TOOLS) cargo-deny); "$$program" --locked --log-level error --config .deny.toml check advisories
 
 .PHONY: e2e
-e2e: need-rust official-libraries ## Run only the tests of the whole fleet
+e2e: need-rust need-python official-libraries ## Run only the tests of the whole fleet
 	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
 	@$(TOOLS) with $(CARGO) test --locked --no-fail-fast --package posthorn-e2e
 
 .PHONY: official-libraries
-official-libraries:
+official-libraries: need-python
 	@tests/official-libraries/install.sh
 
 ##@ Shipping
@@ -89,7 +90,7 @@ helm-check: ## Check the Helm chart
 ##@ Help
 
 .PHONY: tools
-tools: ## Fetch the helper programs now, and show what is there
+tools: need-rust need-python ## Fetch the helper programs now, and show what is there
 	@$(TOOLS) typos >/dev/null
 	@$(TOOLS) cargo-deny >/dev/null
 	@tests/official-libraries/install.sh
@@ -103,3 +104,7 @@ help: ## Show this
 .PHONY: need-rust
 need-rust:
 	@$(TOOLS) check $(firstword $(CARGO)) cc
+
+.PHONY: need-python
+need-python:
+	@$(TOOLS) check python3

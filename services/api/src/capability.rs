@@ -24,7 +24,7 @@ pub(crate) fn needed(method: &Method, route: &str) -> Option<Capability> {
     if route.starts_with("/api/v1/auth/") {
         return None;
     }
-    let reads = *method == Method::GET || *method == Method::HEAD || ends_in(&READS);
+    let reads = *method == Method::GET || *method == Method::HEAD || only_reads(route);
     Some(if reads && route.ends_with("/secret") {
         Capability::ViewEndpointSecret
     } else if reads {
@@ -38,6 +38,11 @@ pub(crate) fn needed(method: &Method, route: &str) -> Option<Capability> {
     } else {
         Capability::ManageEndpoint
     })
+}
+
+/// Whether a route only reads, whatever its method.
+pub(crate) fn only_reads(route: &str) -> bool {
+    READS.iter().any(|end| route.ends_with(end))
 }
 
 #[cfg(test)]

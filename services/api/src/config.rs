@@ -4,10 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use posthorn_chassis::Env;
+use posthorn_egress::EgressPolicy;
 use posthorn_signing::KeyRing;
 use url::Url;
 
-use crate::endpoint_url::{EgressAllow, UrlRules};
+use crate::endpoint_url::UrlRules;
 
 /// Svix's port, so that a move needs no new address.
 const DEFAULT_ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8071);
@@ -19,6 +20,8 @@ const DEFAULT_MAX_URL_BYTES: usize = 2_048;
 const DEFAULT_MAX_ENDPOINTS: u32 = 50_000;
 /// Longer than the recorder takes to write an event down (about 100 ms).
 const DEFAULT_FRESH_WAIT: Duration = Duration::from_secs(2);
+/// A small share of what one sender delivers, so that fresh events hardly notice a replay.
+const DEFAULT_REPLAY_RATE: u32 = 500;
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
@@ -40,6 +43,9 @@ pub struct ApiConfig {
     /// Where customers' portal is served, for the links into it. `POSTHORN_PORTAL_URL`; without it
     /// the address under which the API was called.
     pub portal_url: Option<Url>,
+    /// Most deliveries per second that one process queues for replays.
+    /// `POSTHORN_API_REPLAY_RATE`, default 500.
+    pub replay_rate: u32,
     /// Seals secrets at rest. `POSTHORN_ENCRYPTION_KEYS`, required: `id:base64key[,…]`, the first
     /// key seals, all open.
     pub keys: KeyRing,
@@ -58,12 +64,7 @@ impl ApiConfig {
             url_rules: UrlRules {
                 max_len: env.bytes("POSTHORN_API_MAX_URL_BYTES", DEFAULT_MAX_URL_BYTES),
                 https_only: env.bool("POSTHORN_ENDPOINT_HTTPS_ONLY", false),
-                allow: env.parsed(
-                    "POSTHORN_EGRESS_ALLOW",
-                    EgressAllow::default(),
-                    "addresses, ranges such as 10.0.0.0/8 and host names, separated by commas",
-                    |list| EgressAllow::parse(list).ok(),
-                ),
+                allow: EgressPolicy::from_env(env),
             },
             max_endpoints_per_application: env.number(
                 "POSTHORN_API_MAX_ENDPOINTS_PER_APPLICATION",
@@ -77,6 +78,7 @@ impl ApiConfig {
                 "an http or https URL",
                 |text| portal_url(text).map(Some),
             ),
+            replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             keys: keys(env),
         };
         env.check(!config.reconcile_interval.is_zero(), || {

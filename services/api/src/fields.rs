@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use posthorn_event_schema::{Channel, EventType, Uid};
+use posthorn_event_schema::{Channel, EventType, Timestamp, Uid};
 use posthorn_public_http::{ApiError, Problem};
 use posthorn_store::application::Metadata;
 use serde_json::Value;
@@ -24,8 +24,6 @@ const MAX_FLAGS: usize = 50;
 const MAX_LABEL_LEN: usize = 256;
 /// Most bytes of an event type's JSON Schemas: a page of a list may hold 250 of them.
 const MAX_SCHEMAS_LEN: usize = 128 * 1_024;
-/// Longest name of a caller's that an answer repeats in a problem's place, in characters.
-const MAX_ECHO: usize = 200;
 /// Most event types that an endpoint may name.
 const MAX_EVENT_TYPES: usize = 1_000;
 
@@ -75,6 +73,12 @@ impl Fields {
         } else {
             Err(ApiError::invalid(self.0))
         }
+    }
+
+    /// A moment.
+    pub(crate) fn moment(&mut self, field: &str, text: &str) -> Option<Timestamp> {
+        let moment = Timestamp::parse_rfc3339(text);
+        self.keep(field, moment.ok_or("must be an RFC 3339 time"))
     }
 
     /// A uid, which must not look like an id.
@@ -138,7 +142,7 @@ impl Fields {
         };
         for (version, schema) in versions {
             if let Err(problem) = json_schema::check(schema) {
-                let place = shortened(&format!("{version}{}", problem.place));
+                let place = format!("{version}{}", problem.place);
                 self.note_at("schemas", place, problem.rule, "value_error");
             }
         }
@@ -222,11 +226,6 @@ fn has_nul(value: &Value) -> bool {
             .any(|(name, member)| name.contains('\0') || has_nul(member)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-/// A caller's own text, cut for an answer.
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_ECHO).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method};
@@ -23,11 +23,11 @@ use posthorn_store::idempotency::{Claimed, DIGEST_LEN, HOLDER_LEN, NewClaim};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
-use crate::failure;
 use crate::minted::Minted;
 use crate::reply::{self, Place};
 use crate::scope;
 use crate::state::ApiState;
+use crate::{capability, failure};
 
 const HEADER: &str = "idempotency-key";
 /// How long a key is remembered. *Source*: Svix's API.
@@ -223,7 +223,9 @@ fn subject(caller: &Caller) -> String {
 }
 
 fn key_of(request: &Request) -> Option<String> {
-    if request.method() != Method::POST {
+    let route = request.extensions().get::<MatchedPath>();
+    let reads = route.is_some_and(|route| capability::only_reads(route.as_str()));
+    if request.method() != Method::POST || reads {
         return None;
     }
     let headers: &HeaderMap = request.headers();

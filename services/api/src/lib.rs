@@ -4,28 +4,30 @@
 //! | --- | --- |
 //! | [`config`], [`service`], `upkeep` | the settings, and the process |
 //! | `router`, `routes`, `scope`, `capability`, `state` | requests: what is served, and who may ask for it |
-//! | [`openapi`] | what is served, as a document made from the routes |
+//! | [`openapi`], `docs_page` | what is served, as a document and as a page, made from the routes |
 //! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
 //! | `json_schema`, `openapi_import` | what event types are described with |
 //! | `operational` | telling organisations what happens to their endpoints |
 //! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
-//! | [`address`], [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
+//! | [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
 //! | [`snapshot`], [`reconcile`] | telling the fleet what changed |
+//! | `tasks`, `manual_delivery` | work in the background, deliveries that people ask for |
 //!
 //! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
 
-pub mod address;
 mod capability;
 pub mod config;
 pub mod custom_headers;
+mod docs_page;
 pub mod endpoint_url;
 mod failure;
 mod fields;
 mod idempotency;
 mod json_schema;
 mod lookup;
+mod manual_delivery;
 mod minted;
 pub mod moment;
 pub mod openapi;
@@ -43,6 +45,7 @@ pub mod sealing;
 pub mod service;
 pub mod snapshot;
 mod state;
+mod tasks;
 mod upkeep;
 
 pub use config::ApiConfig;

@@ -31,10 +31,25 @@ pub(crate) async fn message(
     name: &str,
     content: Content,
 ) -> Result<StoredEvent, ApiError> {
-    let found = find(state, application, name, content).await;
+    let wait = state.config.fresh_message_wait;
+    let found = find(state, application, name, content, wait).await;
     found
         .map_err(|error| failure::store(&error))?
         .ok_or_else(no_entity)
+}
+
+/// As [`message`], `None` when there is none, and without waiting for a fresh one.
+///
+/// # Errors
+/// As [`failure::store`] when PostgreSQL does not answer.
+pub(crate) async fn message_now(
+    state: &ApiState,
+    application: &ApplicationId,
+    name: &str,
+    content: Content,
+) -> Result<Option<StoredEvent>, ApiError> {
+    let found = find(state, application, name, content, Duration::ZERO).await;
+    found.map_err(|error| failure::store(&error))
 }
 
 async fn find(
@@ -42,9 +57,10 @@ async fn find(
     application: &ApplicationId,
     name: &str,
     content: Content,
+    fresh_wait: Duration,
 ) -> Result<Option<StoredEvent>, StoreError> {
     if let Ok(id) = EventId::parse(name)
-        && let Some(event) = by_id(state, application, &id, content).await?
+        && let Some(event) = by_id(state, application, &id, content, fresh_wait).await?
     {
         return Ok(Some(event));
     }
@@ -59,9 +75,10 @@ async fn by_id(
     application: &ApplicationId,
     id: &EventId,
     content: Content,
+    fresh_wait: Duration,
 ) -> Result<Option<StoredEvent>, StoreError> {
     let wait = if is_fresh(id) {
-        state.config.fresh_message_wait
+        fresh_wait
     } else {
         Duration::ZERO
     };

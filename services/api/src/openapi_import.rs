@@ -54,7 +54,7 @@ pub(crate) fn event_types(spec: &Value) -> Result<Vec<Found>, ApiError> {
         match EventType::parse(name) {
             Ok(event_type) => found.push((event_type, settings(spec, item, &mut fields))),
             Err(error) => {
-                fields.note_at("spec", short(name), error.to_string(), "value_error");
+                fields.note_at("spec", name.clone(), error.to_string(), "value_error");
             }
         }
     }
@@ -153,10 +153,6 @@ fn followed<'a>(spec: &'a Value, value: &'a Value) -> &'a Value {
 
 fn refused(field: &str, rule: &str) -> ApiError {
     ApiError::invalid(vec![Problem::new(["body", field], rule, "value_error")])
-}
-
-fn short(name: &str) -> String {
-    name.chars().take(200).collect()
 }
 
 #[cfg(test)]

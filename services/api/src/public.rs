@@ -8,10 +8,15 @@ pub mod attempt;
 pub mod authentication;
 pub mod endpoint;
 pub mod event_type;
+pub mod expunge;
 pub mod list;
 pub mod message;
 pub mod operational;
 pub mod query;
+pub mod replay;
+pub mod search;
+pub mod stats;
+pub mod task;
 
 use serde::{Deserialize, Deserializer};
 

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use posthorn_bus::trace_context;
 use posthorn_chassis::Shutdown;
 use posthorn_public_http::wrap;
@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::idempotency::{self, Idempotency};
 use crate::state::ApiState;
-use crate::{openapi, routes};
+use crate::{docs_page, openapi, routes};
 
 /// Our routes and those of ingest, so that one base URL is enough for a client.
 pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown) -> Router {
@@ -41,16 +41,30 @@ pub fn openapi_document(ingest: OpenApi) -> OpenApi {
     openapi::document(collected)
 }
 
+/// The document, and the page made of it.
 fn documentation(document: &OpenApi) -> Router {
     let json: Arc<str> = document
         .to_json()
         .expect("the document has only texts as keys")
         .into();
-    let serve = async move || {
-        let kind = HeaderValue::from_static("application/json");
-        ([(CONTENT_TYPE, kind)], json.to_string())
+    let page: Arc<str> = docs_page::page(document).into();
+    let json = async move || ([(CONTENT_TYPE, "application/json")], json.to_string());
+    let page = async move || {
+        let headers = [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_SECURITY_POLICY, docs_page::SECURITY_POLICY),
+        ];
+        (headers, page.to_string())
+    };
+    let style = async || {
+        (
+            [(CONTENT_TYPE, "text/css; charset=utf-8")],
+            docs_page::STYLE,
+        )
     };
     Router::new()
         .route("/", get(async || Redirect::temporary("/docs")))
-        .route("/api/v1/openapi.json", get(serve))
+        .route("/docs", get(page))
+        .route("/docs/style.css", get(style))
+        .route("/api/v1/openapi.json", get(json))
 }

@@ -2,20 +2,28 @@
 
 mod application;
 mod attempt;
+mod cancel;
 mod endpoint;
 mod endpoint_headers;
 mod endpoint_secret;
 mod event_type;
 mod event_type_import;
 mod event_type_schedule;
+mod example;
+mod expunge;
 mod filter;
 mod health;
 mod message;
 mod operational_endpoint;
 mod portal_access;
+mod replay;
 mod resend;
+mod search;
 mod session;
+mod stats;
+mod task;
 mod unserved;
+mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -35,6 +43,14 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
+        .merge(replay::router())
+        .merge(cancel::router())
+        .merge(task::router())
+        .merge(stats::router())
+        .merge(example::router())
+        .merge(search::router())
+        .merge(expunge::router())
+        .merge(usage::router())
         .merge(portal_access::router())
         .merge(operational_endpoint::router())
         .merge(session::router())

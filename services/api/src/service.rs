@@ -1,5 +1,5 @@
-//! api as a process: HTTP, the repair of the configuration snapshot, upkeep, and a look at
-//! PostgreSQL.
+//! api as a process: HTTP, work in the background, the repair of the configuration snapshot, upkeep,
+//! and a look at PostgreSQL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::reconcile::Reconciler;
 use crate::router::router;
 use crate::snapshot::SnapshotWriter;
 use crate::state::ApiState;
+use crate::tasks::Worker;
 use crate::upkeep;
 
 /// How often readiness looks at PostgreSQL.
@@ -97,6 +98,9 @@ impl Service for Api {
         shutdown.spawn("operational events", telling);
         let upkeep = upkeep::run(state.store.clone(), shutdown.clone());
         shutdown.spawn("upkeep", upkeep);
+        let (bus, rate) = (state.bus.clone(), state.config.replay_rate);
+        let worker = Worker::new(state.store.clone(), bus, rate, shutdown.clone());
+        shutdown.spawn("background tasks", worker.run());
         let router = router(state, ingest, shutdown.clone());
         server.serve(router, shutdown).await;
         Ok(())

@@ -187,6 +187,7 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         channels: row.settings.channels,
         secrets: secrets.collect(),
         sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
+        cancelled_before: row.cancelled_before,
         retry_waits_ms: None,
     }
 }

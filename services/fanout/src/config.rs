@@ -9,7 +9,8 @@ use posthorn_chassis::env::Env;
 pub struct FanoutConfig {
     /// Events worked on at a time.
     pub in_flight: usize,
-    /// How long after acceptance a delivery may still be attempted.
+    /// How long after acceptance a delivery may still be attempted; at most 48 h, within which
+    /// receivers remember ids.
     pub delivery_window: Duration,
 }
 
@@ -21,9 +22,29 @@ impl FanoutConfig {
     /// Reads the settings.
     #[must_use]
     pub fn from_env(env: &mut Env) -> Self {
-        Self {
+        let config = Self {
             in_flight: env.number("POSTHORN_FANOUT_IN_FLIGHT", DEFAULT_IN_FLIGHT, 1..=10_000),
             delivery_window: env.duration("POSTHORN_DELIVERY_WINDOW", DEFAULT_DELIVERY_WINDOW),
+        };
+        let window = config.delivery_window;
+        let fits = !window.is_zero() && window <= DEFAULT_DELIVERY_WINDOW;
+        env.check(fits, || {
+            "POSTHORN_DELIVERY_WINDOW: expected more than 0s and at most 48h".to_owned()
+        });
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_has_bounds() {
+        for (window, good) in [("1ms", true), ("48h", true), ("0s", false), ("49h", false)] {
+            let mut env = Env::from_pairs([("POSTHORN_DELIVERY_WINDOW", window)]);
+            drop(FanoutConfig::from_env(&mut env));
+            assert_eq!(env.finish().is_ok(), good, "{window}");
         }
     }
 }

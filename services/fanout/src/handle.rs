@@ -1,23 +1,30 @@
 //! One event, from EVENTS to its ack.
+//!
+//! An event whose decision was made stays in hand until every job and every part of the verdict is
+//! stored: what is stored already is not published again, so that an outage longer than the duplicate
+//! window makes no second job; shown by `while_no_verdict_can_be_stored_no_job_is_published_again`.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use posthorn_bus::snapshot::Snapshot;
-use posthorn_bus::{Bus, Message, PublishError, trace_context};
-use posthorn_chassis::{clock, entropy, metric};
+use posthorn_bus::topology::ACK_WAIT;
+use posthorn_bus::{Bus, BusError, Message, PublishError, Refused, trace_context};
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_chassis::{clock, error_chain, metric};
 use posthorn_event_schema::{
-    ApplicationId, Door, EndpointVerdict, Event, FrameError, Outcome, Rejection, RejectionId,
-    RejectionMeta, SchemaVersion, Timestamp,
+    ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FrameError, Outcome, Timestamp,
 };
 use tracing::{Instrument, Span};
 
 use crate::{enqueue, matching};
 
-/// Pause before an event whose jobs could not be stored is tried again.
+/// Pause before what could not be stored is tried again, or an event is handed out again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long an event of an application that looks unknown waits for the snapshot to catch up.
+/// How long an event waits for the snapshot to catch up before it is given back.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the server hears that an event is still worked on.
+const STILL_HERE: Duration = Duration::from_secs(5);
+const _: () = assert!(STILL_HERE.as_secs() * 2 < ACK_WAIT.as_secs());
 
 /// What handling an event needs.
 #[derive(Clone)]
@@ -28,6 +35,19 @@ pub struct Handler {
     pub snapshot: Snapshot,
     /// How long after acceptance a delivery may still be attempted.
     pub window: Duration,
+    /// When to stop repeating what fails.
+    pub shutdown: Shutdown,
+}
+
+/// Why an event is given back.
+#[derive(Debug, thiserror::Error)]
+enum Unfinished {
+    /// Nobody knows yet who receives it.
+    #[error("the configuration is not known as far as the event needs it")]
+    Behind(#[source] BusError),
+    /// Repeating it is pointless, or the process is stopping.
+    #[error("not everything that follows from the event is stored")]
+    NotStored(#[source] PublishError),
 }
 
 impl Handler {
@@ -45,43 +65,56 @@ impl Handler {
             posthorn.fanout.matched = tracing::field::Empty,
         );
         trace_context::adopt(&span, message.headers());
-        let stored = self.fan_out(&message).instrument(span).await;
-        match stored {
+        let done = tokio::select! {
+            done = self.fan_out(&message).instrument(span) => done,
+            never = still_here(&message) => match never {},
+        };
+        match done {
             Ok(()) => message.ack().await,
             Err(error) => {
-                tracing::warn!(error = %error, "jobs not stored, the event stays in the stream");
+                let error = posthorn_chassis::error_chain::chain(&error);
+                tracing::warn!(error, "event not fanned out, it stays in the stream");
                 message.give_back(RETRY_PAUSE).await;
             }
         }
     }
 
-    async fn fan_out(&self, message: &Message) -> Result<(), PublishError> {
+    async fn fan_out(&self, message: &Message) -> Result<(), Unfinished> {
         let event = match Event::decode(message.payload()) {
             Ok(event) => event,
-            Err(error) => return self.reject(message, &error).await,
+            Err(error) => {
+                let rejected = self.reject(message, &error).await;
+                return rejected.map_err(Unfinished::NotStored);
+            }
         };
-        let verdicts = self.decide(&event).await;
+        let verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
         let jobs = enqueue::jobs(&event, &verdicts, self.window);
-        describe(&event, jobs.len());
-        self.bus.publish_jobs(&jobs).await?;
+        let matched = jobs.len();
+        describe(&event, matched);
+        self.store_jobs(jobs).await?;
         for record in enqueue::records(&event, verdicts, now()) {
-            self.record(&record).await?;
+            self.store_record(&record).await?;
         }
-        let matched = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
+        let matched = u64::try_from(matched).unwrap_or(u64::MAX);
         metric::Counter::FanoutDeliveries.add(matched, &[]);
         Ok(())
     }
 
-    async fn decide(&self, event: &Event) -> Vec<EndpointVerdict> {
-        let verdicts = self.verdicts(event);
-        if !verdicts.is_empty() {
-            return verdicts;
+    /// Decides about every endpoint, by a configuration no older than the one that the event was
+    /// accepted with.
+    async fn decide(&self, event: &Event) -> Result<Vec<EndpointVerdict>, BusError> {
+        let needed = event.meta.config_revision.unwrap_or_default();
+        if self.snapshot.revision() >= needed {
+            let verdicts = self.verdicts(event);
+            // Nobody at all: the application may have got its first endpoint a moment ago.
+            if !verdicts.is_empty() {
+                return Ok(verdicts);
+            }
         }
-        // Nobody at all: the application may have got its first endpoint a moment ago.
-        if let Err(error) = self.snapshot.catch_up(PATIENCE).await {
-            tracing::debug!(error = %error, "snapshot did not catch up");
-        }
-        self.verdicts(event)
+        // What the bucket holds now is at least what it held then, also when it was made anew and
+        // counts its revisions from the beginning.
+        self.snapshot.catch_up(PATIENCE).await?;
+        Ok(self.verdicts(event))
     }
 
     fn verdicts(&self, event: &Event) -> Vec<EndpointVerdict> {
@@ -98,30 +131,54 @@ impl Handler {
         verdicts
     }
 
-    async fn record(&self, record: &Outcome) -> Result<(), PublishError> {
-        self.bus.publish_outcome(record).await.map(drop)
+    /// Publishes jobs until all are stored; those that are stored are not published again.
+    async fn store_jobs(&self, mut jobs: Vec<DeliveryJob>) -> Result<(), Unfinished> {
+        while let Err(failed) = self.bus.publish_jobs(jobs).await {
+            tracing::warn!(error = %failed.cause, jobs = failed.jobs.len(), "jobs not stored");
+            self.pause(failed.cause).await?;
+            jobs = failed.jobs;
+        }
+        Ok(())
+    }
+
+    async fn store_record(&self, record: &Outcome) -> Result<(), Unfinished> {
+        while let Err(cause) = self.bus.publish_outcome(record).await {
+            tracing::warn!(error = %cause, "verdict not stored");
+            self.pause(cause).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits before the next try; an error when there is none.
+    async fn pause(&self, cause: PublishError) -> Result<(), Unfinished> {
+        if !cause.is_transient() {
+            return Err(Unfinished::NotStored(cause));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RETRY_PAUSE) => Ok(()),
+            () = self.shutdown.requested() => Err(Unfinished::NotStored(cause)),
+        }
     }
 
     /// A message that this build cannot read is kept aside with the reason.
     async fn reject(&self, message: &Message, error: &FrameError) -> Result<(), PublishError> {
-        let at = now();
-        let detail = posthorn_chassis::error_chain::chain(error);
-        tracing::error!(detail, "unreadable event moved to rejected");
-        let meta = RejectionMeta {
-            version: SchemaVersion,
-            id: RejectionId::generate(at, entropy::bytes()),
-            at,
+        let refused = Refused {
             door: Door::Fanout,
-            subject: message.subject().to_owned(),
-            code: "unreadable_event".to_owned(),
-            detail,
+            subject: message.subject(),
+            code: "unreadable_event",
+            detail: error_chain::chain(error),
             trace_id: None,
+            input: message.payload().clone(),
         };
-        let input = Bytes::clone(message.payload());
-        self.bus
-            .publish_rejection(&Rejection { meta, input })
-            .await
-            .map(drop)
+        self.bus.reject(refused).await.map(drop)
+    }
+}
+
+/// Tells the server at a steady rhythm that the event is still worked on.
+async fn still_here(message: &Message) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(STILL_HERE).await;
+        message.in_progress().await;
     }
 }
 

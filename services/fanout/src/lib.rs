@@ -5,8 +5,10 @@
 //! - [`handle`]: one event from EVENTS to its ack.
 //!
 //! *Guarantee*: an event is acked only once a job for each matching endpoint is stored in JOBS and
-//! the verdict in OUTCOMES. All their message ids are derived from the event, so doing it twice
-//! changes nothing; shown by `an_event_fanned_out_twice_is_delivered_once`.
+//! the verdict in OUTCOMES; until then it stays in hand, and only what failed is repeated. All their
+//! message ids are derived from the event, so doing it twice within the stream's duplicate window
+//! changes nothing; shown by `while_no_verdict_can_be_stored_no_job_is_published_again` and
+//! `killing_each_service_under_load_loses_nothing`, which counts duplicates.
 //!
 //! Its configuration is the watched snapshot; PostgreSQL is not needed.
 

@@ -1,31 +1,36 @@
-//! Accepting an event: claim its keys, publish it, mark the keys. All doors end here.
+//! Accepting an event: claim its keys, then have it stored and the keys marked
+//! (`storing`). All doors end here.
 //!
 //! *Guarantee*: `Ok` means that the event is stored in EVENTS. Of any number of requests with one
-//! key, concurrent or repeated, in any processes, across crashes at any step, one event results;
-//! shown by `a_key_used_by_many_makes_one_event` and
-//! `a_crash_between_claim_and_publish_makes_one_event`.
+//! key, concurrent or repeated, in any processes, across crashes at any step, one event results (a
+//! process that dies between ack and mark keeps this only for the stream's duplicate window); shown
+//! by `a_key_used_by_many_makes_one_event` and
+//! `a_producer_key_of_an_event_that_was_never_stored_can_be_used_again`.
 
 use std::sync::Arc;
 
 use posthorn_bus::idempotency::{Claim, Claimed, IdempotencyKeys, Mark};
 use posthorn_bus::{Bus, BusError, PublishError, trace_context};
-use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{Context, metric};
 use posthorn_event_schema::{ApplicationSnapshot, Event, ProducerKey};
 use posthorn_signing::digest::Sha256Digest;
 
 use crate::IngestConfig;
+use crate::applications::{Applications, Behind};
 use crate::candidate::{Candidate, Identity};
 use crate::config::METADATA_ROOM;
+use crate::storing::{Marks, Storing};
 
 /// A key that must lead to one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
-    /// The request's own: `idempotency-key` over HTTP, `Nats-Msg-Id` over NATS.
+    /// The request's own: `idempotency-key` over HTTP, `Posthorn-Idempotency-Key` or `Nats-Msg-Id`
+    /// over NATS.
     Request(String),
     /// The id that the producer gave the event; using it twice for the same event is fine.
     EventId,
-    /// The producer's `eventId`; using it twice is a conflict, as Svix's clients expect.
+    /// The producer's `eventId`; using it twice is a conflict, as Svix's clients expect, once its
+    /// event is stored.
     Producer(ProducerKey),
 }
 
@@ -61,14 +66,17 @@ pub enum AcceptError {
     /// JetStream did not acknowledge the event in time.
     #[error("the event could not be stored, try again later")]
     Unavailable(#[source] PublishError),
+    /// Whether there is such an application is not known.
+    #[error("{0}")]
+    Behind(#[from] Behind),
 }
 
 /// Accepts events; shared by all doors.
 #[derive(Clone)]
 pub struct Acceptor {
-    bus: Bus,
     keys: IdempotencyKeys,
-    shutdown: Shutdown,
+    storing: Storing,
+    applications: Applications,
     /// Largest body that fits a message of this server, in bytes.
     max_body_bytes: usize,
 }
@@ -82,6 +90,7 @@ impl Acceptor {
     pub async fn build(
         config: &IngestConfig,
         bus: &Bus,
+        applications: &Applications,
         context: &Context,
     ) -> Result<Self, BusError> {
         let fits = bus.max_message_bytes().saturating_sub(METADATA_ROOM);
@@ -92,10 +101,11 @@ impl Acceptor {
                 "POSTHORN_MAX_BODY_BYTES is lowered to what NATS carries (max_payload)"
             );
         }
+        let keys = bus.idempotency_keys().await?;
         Ok(Self {
-            bus: bus.clone(),
-            keys: bus.idempotency_keys().await?,
-            shutdown: context.shutdown.clone(),
+            storing: Storing::new(bus.clone(), keys.clone(), context.shutdown.clone()),
+            keys,
+            applications: applications.clone(),
             max_body_bytes: config.max_body_bytes.min(fits),
         })
     }
@@ -122,25 +132,26 @@ impl Acceptor {
         }
         let claims = self.claim_all(application, &candidate, keys, fresh).await?;
         let trace_id = trace_context::trace_id(&tracing::Span::current());
-        let event = candidate.into_event(application, claims.identity, trace_id);
+        let revision = self.applications.revision();
+        let event = candidate.into_event(application, claims.identity, trace_id, revision);
         if claims.published {
             return Ok(Accepted {
                 event,
                 duplicate: true,
             });
         }
-        let stored = self
-            .bus
-            .publish_event(&event)
-            .await
-            .map_err(|error| match error {
-                PublishError::TooLarge(_) => AcceptError::TooLarge {
-                    size,
-                    limit: self.max_body_bytes,
-                },
-                error => AcceptError::Unavailable(error),
-            })?;
-        self.mark(claims.marks);
+        let marks = Marks {
+            claims: claims.marks,
+            before_answer: keys.iter().any(|key| matches!(key, Key::Producer(_))),
+        };
+        let stored = self.storing.store(event.clone(), marks).await;
+        let stored = stored.map_err(|error| match error {
+            PublishError::TooLarge(_) => AcceptError::TooLarge {
+                size,
+                limit: self.max_body_bytes,
+            },
+            error => AcceptError::Unavailable(error),
+        })?;
         Ok(Accepted {
             event,
             duplicate: claims.taken || stored.duplicate,
@@ -182,22 +193,22 @@ impl Acceptor {
                 Claimed::Taken(found, mark) => claims.adopt(key, &digest, found, mark)?,
             }
         }
+        self.agree(&mut claims).await?;
         Ok(claims)
     }
 
-    /// Marks keys without anyone waiting for it: see [`posthorn_bus::idempotency`].
-    fn mark(&self, marks: Vec<(Mark, Claim)>) {
-        if marks.is_empty() {
-            return;
+    /// Has all keys stand for the event that the last of them was claimed for, before that event is
+    /// published: a repetition must find the same event by any of them.
+    async fn agree(&self, claims: &mut Claims) -> Result<(), AcceptError> {
+        let identity = &claims.identity;
+        let astray = claims.marks.iter_mut();
+        for (mark, claim) in astray.filter(|(_, claim)| claim.event != identity.id) {
+            claim.event = identity.id.clone();
+            claim.accepted_at = identity.accepted_at;
+            let replaced = self.keys.replace(mark, claim).await;
+            *mark = replaced.map_err(AcceptError::KeysUnavailable)?;
         }
-        let keys = self.keys.clone();
-        self.shutdown.spawn("mark idempotency keys", async move {
-            for (mark, claim) in marks {
-                if let Err(error) = keys.mark_published(&mark, &claim).await {
-                    tracing::debug!(error = %error, "idempotency key not marked");
-                }
-            }
-        });
+        Ok(())
     }
 }
 
@@ -219,10 +230,15 @@ impl Claims {
         mark: Mark,
     ) -> Result<(), AcceptError> {
         let same_event = found.event == self.identity.id;
+        let same_request = found.digest == digest;
         match key {
-            Key::Request(_) if found.digest != digest => return Err(AcceptError::KeyConflict),
-            Key::EventId if found.digest != digest => return Err(AcceptError::EventExists),
-            Key::Producer(_) if !same_event => return Err(AcceptError::EventExists),
+            Key::Request(_) if !same_request => return Err(AcceptError::KeyConflict),
+            Key::EventId if !same_request => return Err(AcceptError::EventExists),
+            // An event that is not known to be stored is none yet: its producer, who was told to
+            // come again, comes again.
+            Key::Producer(_) if !same_event && (found.published || !same_request) => {
+                return Err(AcceptError::EventExists);
+            }
             Key::Request(_) | Key::EventId | Key::Producer(_) => {}
         }
         self.identity = Identity {
@@ -263,14 +279,17 @@ impl AcceptError {
             Self::KeyConflict => "idempotency_conflict",
             Self::EventExists => "conflict",
             Self::TooLarge { .. } => "payload_too_large",
-            Self::KeysUnavailable(_) | Self::Unavailable(_) => "unavailable",
+            Self::KeysUnavailable(_) | Self::Unavailable(_) | Self::Behind(_) => "unavailable",
         }
     }
 
     /// Whether the same input may be accepted later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::KeysUnavailable(_) | Self::Unavailable(_))
+        match self {
+            Self::KeysUnavailable(_) | Self::Unavailable(_) | Self::Behind(_) => true,
+            Self::KeyConflict | Self::EventExists | Self::TooLarge { .. } => false,
+        }
     }
 }
 

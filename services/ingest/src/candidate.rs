@@ -96,13 +96,14 @@ impl Candidate {
         }
     }
 
-    /// Makes the event. The same candidate with the same identity makes the same bytes.
+    /// Makes the event. The same candidate with the same identity makes the same body.
     #[must_use]
     pub fn into_event(
         self,
         application: &ApplicationSnapshot,
         identity: Identity,
         trace_id: Option<String>,
+        config_revision: u64,
     ) -> Event {
         let body = match &self.content {
             Content::Native(event) => EventObject {
@@ -126,6 +127,7 @@ impl Candidate {
             producer_key: self.producer_key,
             retention_hours: self.retention_hours,
             trace_id,
+            config_revision: Some(config_revision),
         };
         Event { meta, body }
     }

@@ -85,8 +85,8 @@ impl HttpDoor {
         bus: &Bus,
         context: &Context,
     ) -> Result<Self, BusError> {
-        let acceptor = Acceptor::build(config, bus, context).await?;
         let applications = Applications::new(bus.snapshot(&context.shutdown).await?);
+        let acceptor = Acceptor::build(config, bus, &applications, context).await?;
         Ok(Self::new(config, tokens, acceptor, applications))
     }
 
@@ -130,9 +130,9 @@ impl HttpDoor {
         let organization = caller.organization()?;
         let missing = || ApiError::not_found("Application not found");
         let name = ApplicationRef::parse(name).map_err(|_no_name| missing())?;
-        self.applications
-            .find(organization, &name)
-            .await
+        let found = self.applications.find(organization, &name).await;
+        found
+            .map_err(|behind| refuse(&behind.into()))?
             .ok_or_else(missing)
     }
 
@@ -302,7 +302,7 @@ fn refuse(error: &AcceptError) -> ApiError {
             ApiError::conflict(error.code(), detail)
         }
         AcceptError::TooLarge { .. } => ApiError::too_large(detail),
-        AcceptError::KeysUnavailable(_) | AcceptError::Unavailable(_) => {
+        AcceptError::KeysUnavailable(_) | AcceptError::Unavailable(_) | AcceptError::Behind(_) => {
             tracing::warn!(
                 reason = posthorn_chassis::error_chain::chain(error),
                 "event not stored, the caller was told to come again"

@@ -18,6 +18,7 @@ pub mod nats_publish;
 pub mod nats_request;
 pub mod rejection;
 mod service;
+mod storing;
 pub mod svix_message;
 
 pub use config::IngestConfig;

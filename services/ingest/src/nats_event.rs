@@ -1,5 +1,6 @@
 //! What the two NATS doors share: reading an input into a candidate, or into a reason. Pure.
 
+use posthorn_event_schema::detail::shortened;
 use posthorn_event_schema::subject::{InboxSubject, PublishSubject, SubjectError};
 use posthorn_event_schema::{
     ApplicationRef, EventType, IdError, NativeEvent, NativeEventError, OrganizationId,
@@ -12,8 +13,11 @@ use crate::candidate::{Candidate, Content};
 pub const APPLICATION_HEADER: &str = "Posthorn-App";
 /// Names the organisation that the application belongs to.
 pub const ORGANIZATION_HEADER: &str = "Posthorn-Organization";
-/// NATS' own header for the idempotency key.
-pub const KEY_HEADER: &str = "Nats-Msg-Id";
+/// The idempotency key. It counts where [`NATS_KEY_HEADER`] is given as well.
+pub const KEY_HEADER: &str = "Posthorn-Idempotency-Key";
+/// NATS' own header for the same. JetStream itself compares it too, for a moment and whatever the
+/// application: see [`posthorn_bus::topology::INBOX_DUPLICATE_WINDOW`].
+pub const NATS_KEY_HEADER: &str = "Nats-Msg-Id";
 /// Longest idempotency key, in bytes.
 pub const MAX_KEY_LEN: usize = 256;
 /// How long history keeps the body of a native event, in hours: 90 days, Svix's default.
@@ -30,7 +34,7 @@ pub struct Input<'a> {
     pub application: Option<&'a str>,
     /// The header [`ORGANIZATION_HEADER`].
     pub organization: Option<&'a str>,
-    /// The header [`KEY_HEADER`].
+    /// The header [`KEY_HEADER`], else [`NATS_KEY_HEADER`].
     pub key: Option<&'a str>,
 }
 
@@ -60,7 +64,9 @@ pub enum Refusal {
     #[error("the header `{ORGANIZATION_HEADER}` {0}")]
     OrganizationHeader(IdError),
     /// The idempotency key is too long or empty.
-    #[error("the header `{KEY_HEADER}` must have 1 to {MAX_KEY_LEN} characters")]
+    #[error(
+        "the header `{KEY_HEADER}` or `{NATS_KEY_HEADER}` must have 1 to {MAX_KEY_LEN} characters"
+    )]
     Key,
     /// The body breaks a rule.
     #[error("{0}")]
@@ -89,6 +95,12 @@ impl Refusal {
         }
     }
 
+    /// The reason in a sentence, short enough to be passed on.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        shortened(self.to_string())
+    }
+
     /// The HTTP status that the same input would get, for the error header of the answer.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -102,7 +114,11 @@ impl Refusal {
             Self::UnknownApplication(_) => 404,
             Self::Accept(AcceptError::KeyConflict | AcceptError::EventExists) => 409,
             Self::Accept(AcceptError::TooLarge { .. }) => 413,
-            Self::Accept(AcceptError::KeysUnavailable(_) | AcceptError::Unavailable(_)) => 503,
+            Self::Accept(
+                AcceptError::KeysUnavailable(_)
+                | AcceptError::Unavailable(_)
+                | AcceptError::Behind(_),
+            ) => 503,
         }
     }
 
@@ -230,6 +246,17 @@ mod tests {
             (input("posthorn.publish.a b", good), "invalid_subject", 422),
             (input("posthorn.publish.acme", "{"), "invalid_json", 400),
             (input("posthorn.publish.acme", "{}"), "invalid_event", 422),
+            (input("posthorn.publish.acme", "[]"), "invalid_event", 422),
+            (
+                input("posthorn.publish.acme", r#"{"type":1,"data":1}"#),
+                "invalid_event",
+                422,
+            ),
+            (
+                input("posthorn.publish.acme", r#"{"type":"a","data":1,"x":1}"#),
+                "invalid_event",
+                422,
+            ),
             (
                 Input {
                     application: Some("a b"),

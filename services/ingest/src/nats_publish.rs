@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::topology::Reader;
-use posthorn_bus::{Bus, BusError, Message, trace_context};
+use posthorn_bus::{Bus, Message, Messages, trace_context};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp};
 use posthorn_signing::digest;
@@ -19,7 +18,7 @@ use crate::accept::{self, Acceptor};
 use crate::applications::Applications;
 use crate::candidate::Identity;
 use crate::nats_event::{
-    self, APPLICATION_HEADER, Input, KEY_HEADER, ORGANIZATION_HEADER, Refusal,
+    self, APPLICATION_HEADER, Input, KEY_HEADER, NATS_KEY_HEADER, ORGANIZATION_HEADER, Refusal,
 };
 use crate::rejection;
 
@@ -38,17 +37,16 @@ pub(crate) struct PublishDoor {
 
 impl PublishDoor {
     /// Serves the door until shutdown; messages in flight are finished under the drain.
-    pub(crate) async fn serve(self, shutdown: Shutdown) -> Result<(), BusError> {
+    pub(crate) async fn serve(self, mut messages: Messages, shutdown: Shutdown) {
         let permits = Arc::new(Semaphore::new(self.in_flight));
-        let mut messages = self.bus.messages(Reader::Ingest, self.in_flight).await?;
         loop {
             // The permit first: nothing is taken that cannot be worked on at once.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return Ok(());
+                return;
             };
             let message = tokio::select! {
                 message = messages.next() => message,
-                () = shutdown.requested() => return Ok(()),
+                () = shutdown.requested() => return,
             };
             let door = self.clone();
             shutdown.spawn("inbox message", async move {
@@ -77,7 +75,9 @@ impl PublishDoor {
             payload: message.payload(),
             application: message.header(APPLICATION_HEADER),
             organization: message.header(ORGANIZATION_HEADER),
-            key: message.header(KEY_HEADER),
+            key: message
+                .header(KEY_HEADER)
+                .or_else(|| message.header(NATS_KEY_HEADER)),
         };
         let refusal = match self.accept(input, Place::of(message)).await {
             Ok(()) => {
@@ -90,8 +90,7 @@ impl PublishDoor {
             tracing::warn!(error = %refusal, "event not stored, it stays in the inbox");
             return message.give_back(RETRY_PAUSE).await;
         }
-        let trace_id = trace_context::trace_id(&tracing::Span::current());
-        match rejection::reject(&self.bus, Door::NatsPublish, input, &refusal, trace_id).await {
+        match rejection::reject(&self.bus, Door::NatsPublish, input, &refusal).await {
             Ok(()) => {
                 accept::count("nats", "rejected");
                 message.ack().await;
@@ -109,7 +108,9 @@ impl PublishDoor {
             .applications
             .find(&parsed.organization, &parsed.application)
             .await;
-        let application = found.ok_or(Refusal::UnknownApplication(parsed.application))?;
+        let application = found
+            .map_err(|behind| Refusal::Accept(behind.into()))?
+            .ok_or(Refusal::UnknownApplication(parsed.application))?;
         let id = match parsed.candidate.chosen_id() {
             Some(id) => id.clone(),
             None => derived_id(place, input),

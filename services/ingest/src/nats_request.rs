@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use posthorn_bus::requests::{Request, headers};
+use posthorn_bus::requests::{Request, Requests, headers};
 use posthorn_bus::{Bus, BusError, trace_context};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, entropy};
-use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp, subject};
+use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -20,12 +20,12 @@ use crate::accept::{self, Accepted, Acceptor};
 use crate::applications::Applications;
 use crate::candidate::Identity;
 use crate::nats_event::{
-    self, APPLICATION_HEADER, Input, KEY_HEADER, ORGANIZATION_HEADER, Refusal,
+    self, APPLICATION_HEADER, Input, KEY_HEADER, NATS_KEY_HEADER, ORGANIZATION_HEADER, Refusal,
 };
 use crate::rejection;
 
 /// All ingest processes share the requests.
-const QUEUE_GROUP: &str = "ingest";
+pub(crate) const QUEUE_GROUP: &str = "ingest";
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -56,21 +56,23 @@ pub(crate) struct RequestDoor {
 
 impl RequestDoor {
     /// Serves the door until shutdown; requests in flight are answered under the drain.
-    pub(crate) async fn serve(self, shutdown: Shutdown) -> Result<(), BusError> {
+    ///
+    /// # Errors
+    /// [`BusError::Closed`] when no request can come any more.
+    pub(crate) async fn serve(
+        self,
+        mut requests: Requests,
+        shutdown: Shutdown,
+    ) -> Result<(), BusError> {
         let permits = Arc::new(Semaphore::new(self.in_flight));
-        let mut requests = self
-            .bus
-            .requests(subject::PUBLISH_FILTER, QUEUE_GROUP)
-            .await?;
         loop {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                 break;
             };
             let request = tokio::select! {
-                request = requests.next() => request,
-                () = shutdown.requested() => None,
+                request = requests.next() => request.ok_or(BusError::Closed)?,
+                () = shutdown.requested() => break,
             };
-            let Some(request) = request else { break };
             let door = self.clone();
             shutdown.spawn("publish request", async move {
                 door.handle(request).await;
@@ -100,7 +102,9 @@ impl RequestDoor {
             payload: request.payload(),
             application: request.header(APPLICATION_HEADER),
             organization: request.header(ORGANIZATION_HEADER),
-            key: request.header(KEY_HEADER),
+            key: request
+                .header(KEY_HEADER)
+                .or_else(|| request.header(NATS_KEY_HEADER)),
         };
         match self.accept(input).await {
             Ok(accepted) => {
@@ -125,7 +129,7 @@ impl RequestDoor {
                 "rejected"
             },
         );
-        let detail = refusal.to_string();
+        let detail = refusal.detail();
         let body = to_json(&ErrorAnswer {
             error: ErrorBody {
                 code: refusal.code(),
@@ -142,8 +146,7 @@ impl RequestDoor {
         if refusal.is_transient() {
             return;
         }
-        let trace_id = trace_context::trace_id(&tracing::Span::current());
-        let kept = rejection::reject(&self.bus, Door::NatsRequest, input, refusal, trace_id).await;
+        let kept = rejection::reject(&self.bus, Door::NatsRequest, input, refusal).await;
         if let Err(error) = kept {
             // The producer has its answer; only the copy for the operator is missing.
             tracing::warn!(error = %error, "rejection not stored");
@@ -156,7 +159,9 @@ impl RequestDoor {
             .applications
             .find(&parsed.organization, &parsed.application)
             .await;
-        let application = found.ok_or(Refusal::UnknownApplication(parsed.application))?;
+        let application = found
+            .map_err(|behind| Refusal::Accept(behind.into()))?
+            .ok_or(Refusal::UnknownApplication(parsed.application))?;
         let now = Timestamp::from_unix_micros(clock::unix_micros());
         let id = match parsed.candidate.chosen_id() {
             Some(id) => id.clone(),

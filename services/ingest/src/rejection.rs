@@ -1,14 +1,12 @@
 //! Keeping refused input with its reason.
 
-use posthorn_bus::{Bus, PublishError};
-use posthorn_chassis::{clock, entropy, metric};
-use posthorn_event_schema::{
-    Door, Rejection, RejectionId, RejectionMeta, SchemaVersion, Timestamp,
-};
+use bytes::Bytes;
+use posthorn_bus::{Bus, PublishError, Refused, trace_context};
+use posthorn_event_schema::Door;
 
 use crate::nats_event::{Input, Refusal};
 
-/// Publishes refused input on REJECTED.
+/// Publishes refused input on REJECTED, with the trace of the current span.
 ///
 /// *Guarantee*: after `Ok` the input and its reason are stored.
 ///
@@ -19,32 +17,14 @@ pub(crate) async fn reject(
     door: Door,
     input: Input<'_>,
     refusal: &Refusal,
-    trace_id: Option<String>,
 ) -> Result<(), PublishError> {
-    let at = Timestamp::from_unix_micros(clock::unix_micros());
-    let meta = RejectionMeta {
-        version: SchemaVersion,
-        id: RejectionId::generate(at, entropy::bytes()),
-        at,
+    let refused = Refused {
         door,
-        subject: input.subject.to_owned(),
-        code: refusal.code().to_owned(),
-        detail: refusal.to_string(),
-        trace_id,
+        subject: input.subject,
+        code: refusal.code(),
+        detail: refusal.detail(),
+        trace_id: trace_context::trace_id(&tracing::Span::current()),
+        input: Bytes::copy_from_slice(input.payload),
     };
-    let rejection = Rejection {
-        meta,
-        input: bytes::Bytes::copy_from_slice(input.payload),
-    };
-    bus.publish_rejection(&rejection).await?;
-    let labels = [("door", door.as_str()), ("code", refusal.code())];
-    metric::Counter::EventsRejected.add(1, &labels);
-    tracing::info!(
-        door = door.as_str(),
-        code = refusal.code(),
-        detail = %refusal,
-        posthorn.rejection.id = %rejection.meta.id,
-        "input rejected"
-    );
-    Ok(())
+    bus.reject(refused).await.map(drop)
 }

@@ -7,6 +7,7 @@ use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{BoxError, Context, Service, Shutdown};
 use posthorn_event_schema::{Event, Outcome};
 use posthorn_store::Store;
+use tokio::task::JoinHandle;
 
 use crate::pump::Pump;
 use crate::record::Record;
@@ -80,12 +81,34 @@ impl Service for Recorder {
                 shutdown: shutdown.clone(),
             }
         };
-        shutdown.spawn("history_events", pump(gates.events).run::<Event>(events));
-        shutdown.spawn(
-            "history_outcomes",
-            pump(gates.outcomes).run::<Outcome>(outcomes),
-        );
-        upkeep::run(store, gates.upkeep, config.retention_days, shutdown.clone()).await;
+        let events = pump(gates.events).run::<Event>(events);
+        let outcomes = pump(gates.outcomes).run::<Outcome>(outcomes);
+        let upkeep = upkeep::run(store, gates.upkeep, config.retention_days, shutdown.clone());
+        tokio::try_join!(
+            ended(shutdown.spawn("history_events", events)),
+            ended(shutdown.spawn("history_outcomes", outcomes)),
+            ended(shutdown.spawn("history_upkeep", upkeep)),
+        )?;
         Ok(())
+    }
+}
+
+/// Waits for a part's end. One that panics ends the process, which is started again: a gate says
+/// what its part said last, so half of history would be missing behind a ready process.
+async fn ended(part: JoinHandle<()>) -> Result<(), BoxError> {
+    part.await.map_err(BoxError::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_panics_ends_the_process_while_the_others_go_on() {
+        let shutdown = Shutdown::new();
+        let broken = shutdown.spawn("broken", async { panic!("as the test wants it") });
+        let sound = shutdown.spawn("sound", std::future::pending());
+        let error = tokio::try_join!(ended(sound), ended(broken)).unwrap_err();
+        assert!(error.to_string().contains("panicked"), "{error}");
     }
 }

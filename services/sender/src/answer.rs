@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use posthorn_event_schema::FailureClass;
+use posthorn_event_schema::{AttemptHeaders, FailureClass};
 
 /// Bytes of an answer's body that are read; what follows is dropped with the connection.
 pub const MAX_READ_BYTES: usize = 64 * 1024;
@@ -48,6 +48,8 @@ pub struct Timed {
     pub answer: Answer,
     /// From the beginning of connecting to the end of the body.
     pub took: Duration,
+    /// What was sent and received beside the bodies.
+    pub headers: AttemptHeaders,
 }
 
 impl Kept {

@@ -73,7 +73,7 @@ impl Attempts {
     /// Makes the delivery's next attempt, or ends the delivery without one.
     ///
     /// *Guarantee*: after `Ok`, what follows is stored, and the job may be acked or the waiting
-    /// delivery deleted. Shown by `a_killed_sender_loses_nothing`.
+    /// delivery deleted. Shown by `killing_each_service_under_load_loses_nothing`.
     ///
     /// # Errors
     /// [`Kept`] when a failure of our own was not cured before shutdown; no attempt was spent.
@@ -96,6 +96,9 @@ impl Attempts {
             };
             if snapshot.disabled {
                 return Ok(Target::Cancel(CancelReason::EndpointDisabled));
+            }
+            if is_called_off(job, &snapshot) {
+                return Ok(Target::Cancel(CancelReason::Requested));
             }
             match self.endpoints.get(&snapshot, now()) {
                 Ok(prepared) => return Ok(Target::Ready(snapshot, prepared)),
@@ -254,6 +257,16 @@ impl Attempts {
     }
 }
 
+/// Whether somebody has ended what waited then. What was asked for by hand is not meant: a resend
+/// comes after the order and would never arrive.
+fn is_called_off(job: &DeliveryJob, snapshot: &EndpointSnapshot) -> bool {
+    let meta = &job.meta;
+    meta.trigger == Trigger::Scheduled
+        && snapshot
+            .cancelled_before
+            .is_some_and(|before| meta.accepted_at < before)
+}
+
 fn keep(error: &PublishError) -> Kept {
     let reason = error_chain::chain(error);
     tracing::error!(reason, "outcome can never be stored, the delivery is kept");
@@ -307,6 +320,7 @@ fn record(
         started_at,
         duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
         response,
+        headers: Some(timed.headers),
         failure,
         progress,
         trace_id: trace_context::trace_id(&Span::current()),

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use posthorn_egress::EgressPolicy;
-use posthorn_event_schema::FailureClass;
+use posthorn_event_schema::{AttemptHeaders, FailureClass};
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
@@ -58,7 +59,9 @@ impl Client {
     pub async fn post(&self, request: DeliveryRequest) -> Timed {
         let begun = Instant::now();
         let deadline = begun + self.timeout;
-        let exchange = timeout_at(deadline, self.exchange(request)).await;
+        let mut headers = AttemptHeaders::default();
+        headers.keep_sent(pairs(&request.headers));
+        let exchange = timeout_at(deadline, self.exchange(request, &mut headers)).await;
         let answer = exchange.unwrap_or_else(|_elapsed| Answer::Failed {
             class: FailureClass::Timeout,
             words: format!("no complete answer came within {:?}", self.timeout),
@@ -66,10 +69,11 @@ impl Client {
         Timed {
             answer,
             took: begun.elapsed(),
+            headers,
         }
     }
 
-    async fn exchange(&self, request: DeliveryRequest) -> Answer {
+    async fn exchange(&self, request: DeliveryRequest, headers: &mut AttemptHeaders) -> Answer {
         if !self.may_contact(&request.url) {
             let words = "address not allowed".to_owned();
             return Answer::Failed {
@@ -83,7 +87,10 @@ impl Client {
             .headers(request.headers)
             .body(request.body);
         match post.send().await {
-            Ok(response) => read(response).await,
+            Ok(response) => {
+                headers.keep_received(pairs(response.headers()));
+                read(response).await
+            }
             Err(error) => {
                 let (class, words) = classify::transport(&error.without_url());
                 Answer::Failed { class, words }
@@ -101,6 +108,12 @@ impl Client {
         };
         self.policy.allows(literal)
     }
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 /// Status and headers decide; of the body only the beginning is read.

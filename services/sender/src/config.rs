@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use posthorn_chassis::env::{Env, Secret};
+use posthorn_chassis::ProcessConfig;
+use posthorn_chassis::env::{Env, Secret, format_duration};
 use posthorn_egress::EgressPolicy;
 use posthorn_signing::key_ring::KeyRing;
 
@@ -55,8 +56,8 @@ const DEFAULT_ENDPOINT_IN_FLIGHT: usize = 32;
 const DEFAULT_ENDPOINT_QUEUE: usize = 256;
 const DEFAULT_QUEUE: usize = 8_192;
 const DEFAULT_PULL_WINDOW: usize = 64;
-/// The product's promise; `retry_schedule` must fit into it.
-const DELIVERY_WINDOW: Duration = Duration::from_secs(48 * 3600);
+/// As fanout's, which gives each delivery its deadline.
+const DEFAULT_DELIVERY_WINDOW: Duration = Duration::from_secs(48 * 3600);
 
 impl SenderConfig {
     /// Reads the settings.
@@ -119,21 +120,22 @@ impl SenderConfig {
 
     fn check(&self, env: &mut Env) {
         env.check(TIMEOUT_RANGE.contains(&self.timeout), || {
-            "POSTHORN_SENDER_TIMEOUT must be between 100ms and 30s".to_owned()
+            "POSTHORN_SENDER_TIMEOUT: expected from 100ms to 30s".to_owned()
+        });
+        let grace = ProcessConfig::from_env(env).grace;
+        env.check(grace > self.timeout, || {
+            "POSTHORN_GRACE: expected more than POSTHORN_SENDER_TIMEOUT, or requests in flight \
+             could not finish"
+                .to_owned()
         });
         env.check(self.waiting_in_flight < self.in_flight, || {
-            "POSTHORN_SENDER_WAITING_IN_FLIGHT must be below POSTHORN_SENDER_IN_FLIGHT".to_owned()
+            "POSTHORN_SENDER_WAITING_IN_FLIGHT: expected less than POSTHORN_SENDER_IN_FLIGHT"
+                .to_owned()
         });
-        env.check(self.retry_schedule.is_monotone(), || {
-            "POSTHORN_RETRY_SCHEDULE must not decrease".to_owned()
-        });
-        env.check(
-            self.retry_schedule.worst_case(self.timeout) <= DELIVERY_WINDOW,
-            || "POSTHORN_RETRY_SCHEDULE with jitter and time-outs must fit into 48h".to_owned(),
-        );
+        self.check_schedule(env);
         env.check(
             http::HeaderValue::from_str(&self.user_agent).is_ok(),
-            || "POSTHORN_USER_AGENT must be visible ASCII".to_owned(),
+            || "POSTHORN_USER_AGENT: expected visible ASCII".to_owned(),
         );
         let keys = self.encryption_keys.expose();
         let parsed = if keys.is_empty() {
@@ -142,7 +144,87 @@ impl SenderConfig {
             KeyRing::parse(keys).map(drop)
         };
         env.check(parsed.is_ok(), || {
-            "POSTHORN_ENCRYPTION_KEYS must be `id:key` pairs, keys of 32 bytes in base64".to_owned()
+            "POSTHORN_ENCRYPTION_KEYS: expected `id:key` pairs, keys of 32 bytes in base64"
+                .to_owned()
         });
+    }
+
+    fn check_schedule(&self, env: &mut Env) {
+        env.check(self.retry_schedule.is_monotone(), || {
+            "POSTHORN_RETRY_SCHEDULE: expected waits that do not decrease".to_owned()
+        });
+        let window = env.duration("POSTHORN_DELIVERY_WINDOW", DEFAULT_DELIVERY_WINDOW);
+        let worst = self.retry_schedule.worst_case(self.timeout);
+        env.check(worst <= window, || {
+            format!(
+                "POSTHORN_RETRY_SCHEDULE: expected waits that fit into POSTHORN_DELIVERY_WINDOW \
+                 ({}); with jitter and time-outs they may take {}",
+                format_duration(window),
+                format_duration(worst)
+            )
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with these settings beside good keys.
+    fn mistakes(own: &[(&str, &str)]) -> Vec<String> {
+        let keys = ("POSTHORN_ENCRYPTION_KEYS", KeyRing::generate_text());
+        let own = own.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let mut env = Env::from_pairs(own.chain([keys]));
+        drop(SenderConfig::from_env(&mut env));
+        env.finish()
+            .map_or_else(|error| error.mistakes, |()| Vec::new())
+    }
+
+    #[test]
+    fn the_defaults_need_only_the_keys() {
+        assert!(mistakes(&[]).is_empty());
+        let mut env = Env::from_pairs::<_, &str, &str>([]);
+        drop(SenderConfig::from_env(&mut env));
+        let told = env.finish().unwrap_err().mistakes;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("POSTHORN_ENCRYPTION_KEYS"));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_told() {
+        for (own, key) in [
+            (
+                ("POSTHORN_SENDER_TIMEOUT", "31s"),
+                "POSTHORN_SENDER_TIMEOUT: ",
+            ),
+            (("POSTHORN_SENDER_TIMEOUT", "20s"), "POSTHORN_GRACE: "),
+            (("POSTHORN_GRACE", "5s"), "POSTHORN_GRACE: "),
+            (
+                ("POSTHORN_SENDER_WAITING_IN_FLIGHT", "4096"),
+                "POSTHORN_SENDER_WAITING_IN_FLIGHT: ",
+            ),
+            (
+                ("POSTHORN_RETRY_SCHEDULE", "5s,4s"),
+                "POSTHORN_RETRY_SCHEDULE: ",
+            ),
+            (
+                ("POSTHORN_RETRY_SCHEDULE", "44h"),
+                "POSTHORN_RETRY_SCHEDULE: ",
+            ),
+            (
+                ("POSTHORN_DELIVERY_WINDOW", "24h"),
+                "POSTHORN_RETRY_SCHEDULE: ",
+            ),
+            (("POSTHORN_HEADER_STYLE", "both"), "POSTHORN_HEADER_STYLE: "),
+            (("POSTHORN_USER_AGENT", "a\nb"), "POSTHORN_USER_AGENT: "),
+        ] {
+            let told = mistakes(&[own]);
+            assert!(told.iter().any(|m| m.starts_with(key)), "{own:?}: {told:?}");
+        }
+        let short = [
+            ("POSTHORN_DELIVERY_WINDOW", "1h"),
+            ("POSTHORN_RETRY_SCHEDULE", "5s,30s,2m"),
+        ];
+        assert_eq!(mistakes(&short), [""; 0]);
     }
 }

@@ -18,6 +18,9 @@ pub struct BusConfig {
     pub password: Option<Secret>,
     /// Copies of each stream: 1 for one server, 3 for a cluster.
     pub replicas: usize,
+    /// Most bytes of each stream that holds work; 0 sets no limit beside the server's own.
+    /// JetStream reserves a limit, so five of them must fit into its storage.
+    pub stream_max_bytes: usize,
     /// How long a process waits for NATS at its start.
     pub connect_timeout: Duration,
     /// How long a publish waits for its ack. A full or lost store shows as silence, never as an
@@ -30,6 +33,7 @@ pub struct BusConfig {
 }
 
 const DEFAULT_URL: &str = "nats://127.0.0.1:4222";
+const NO_LIMIT: usize = 0;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// JetStream's own default; 247 bytes of server memory per id (measured).
@@ -49,6 +53,7 @@ impl BusConfig {
             user: env.optional_string("POSTHORN_NATS_USER"),
             password: env.optional_secret("POSTHORN_NATS_PASSWORD"),
             replicas: env.number("POSTHORN_NATS_REPLICAS", 1_usize, 1..=5),
+            stream_max_bytes: env.bytes("POSTHORN_NATS_STREAM_MAX_BYTES", NO_LIMIT),
             connect_timeout: env.duration("POSTHORN_NATS_CONNECT_TIMEOUT", DEFAULT_CONNECT_TIMEOUT),
             publish_timeout: env.duration("POSTHORN_NATS_PUBLISH_TIMEOUT", DEFAULT_PUBLISH_TIMEOUT),
             duplicate_window: env
@@ -59,11 +64,22 @@ impl BusConfig {
         env.check(config.user.is_some() == config.password.is_some(), || {
             "POSTHORN_NATS_USER and POSTHORN_NATS_PASSWORD go together".to_owned()
         });
+        env.check(i64::try_from(config.stream_max_bytes).is_ok(), || {
+            "POSTHORN_NATS_STREAM_MAX_BYTES: expected less than 8 EiB".to_owned()
+        });
         env.check(config.idempotency_window >= config.duplicate_window, || {
             "POSTHORN_IDEMPOTENCY_WINDOW must not be shorter than POSTHORN_NATS_DUPLICATE_WINDOW"
                 .to_owned()
         });
         config
+    }
+
+    /// The limit as JetStream wants it, for which -1 is none.
+    pub(crate) fn stream_max_bytes(&self) -> i64 {
+        match self.stream_max_bytes {
+            NO_LIMIT => -1,
+            bytes => i64::try_from(bytes).unwrap_or(i64::MAX),
+        }
     }
 
     /// The defaults with another URL: for tests and for `posthorn dev`.

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::publisher::JOB_BYTES_IN_FLIGHT;
+use crate::rejection::LogLimit;
 use crate::{BusConfig, BusError};
 
 /// The oldest nats-server that Posthorn runs on: atomic batches, message schedules, per-key TTL.
@@ -23,6 +26,9 @@ pub struct Bus {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) config: Arc<BusConfig>,
+    pub(crate) rejection_log: Arc<LogLimit>,
+    /// The bytes that jobs on their way may still take.
+    pub(crate) job_bytes: Arc<Semaphore>,
 }
 
 impl Bus {
@@ -54,6 +60,8 @@ impl Bus {
             client,
             jetstream,
             config: Arc::new(config.clone()),
+            rejection_log: Arc::default(),
+            job_bytes: Arc::new(Semaphore::new(JOB_BYTES_IN_FLIGHT)),
         })
     }
 
@@ -66,6 +74,18 @@ impl Bus {
         if !matches!(flushed, Ok(Ok(()))) {
             tracing::warn!("nats connection not flushed, acks may be lost and their work repeated");
         }
+    }
+
+    /// How long a stream recognises a repeated message id.
+    #[must_use]
+    pub fn duplicate_window(&self) -> Duration {
+        self.config.duplicate_window
+    }
+
+    /// How long a publish waits for its ack.
+    #[must_use]
+    pub fn publish_timeout(&self) -> Duration {
+        self.config.publish_timeout
     }
 
     /// The largest message that the server takes, in bytes.

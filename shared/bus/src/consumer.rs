@@ -31,7 +31,7 @@ impl Bus {
             bus: self.clone(),
             reader,
             prefetch,
-            stream,
+            stream: Some(stream),
         })
     }
 
@@ -76,7 +76,8 @@ pub struct Messages {
     bus: Bus,
     reader: Reader,
     prefetch: usize,
-    stream: pull::Stream,
+    /// `None` while the subscription is broken.
+    stream: Option<pull::Stream>,
 }
 
 impl Messages {
@@ -86,13 +87,21 @@ impl Messages {
     /// Dropping the future loses no message.
     pub async fn next(&mut self) -> Message {
         loop {
-            match self.stream.next().await {
+            let Some(stream) = &mut self.stream else {
+                self.resubscribe().await;
+                continue;
+            };
+            match stream.next().await {
                 Some(Ok(message)) => return Message(message),
                 Some(Err(error)) => {
                     tracing::debug!(reader = self.reader.name(), error = %error, "pull interrupted");
                 }
-                None => self.resubscribe().await,
+                None => {}
             }
+            // A pull that nobody answered, or whose heartbeat is missing, is asked again by the
+            // client only 5 s after it would have expired. A new subscription asks at once; what
+            // was on its way to the old one comes again after the ack wait.
+            self.stream = None;
         }
     }
 
@@ -118,7 +127,7 @@ impl Messages {
             tokio::time::sleep(RESUBSCRIBE_PAUSE).await;
             match subscribe(&self.bus, self.reader, self.prefetch).await {
                 Ok(stream) => {
-                    self.stream = stream;
+                    self.stream = Some(stream);
                     return;
                 }
                 Err(error) => {

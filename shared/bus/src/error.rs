@@ -1,6 +1,7 @@
 //! What can go wrong between us and NATS. All of it is *ours*: no endpoint is to blame.
 
 use async_nats::jetstream;
+use posthorn_event_schema::DeliveryJob;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -42,6 +43,9 @@ pub enum BusError {
         #[source]
         cause: Cause,
     },
+    /// The connection was closed for good.
+    #[error("the connection to NATS is closed")]
+    Closed,
     /// A stored value is not what this build expects.
     #[error("the stored {what} cannot be read")]
     Value {
@@ -83,6 +87,17 @@ pub enum PublishError {
     /// The store refused the message: the stream is at its limit.
     #[error("the stream is full")]
     Full(#[source] Cause),
+}
+
+/// Deliveries of which some are not known to be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("{} deliveries were not stored", jobs.len())]
+pub struct NotStored {
+    /// These; all others are stored.
+    pub jobs: Vec<DeliveryJob>,
+    /// Why the first of them was not.
+    #[source]
+    pub cause: PublishError,
 }
 
 /// JetStream API error codes. *Source*: nats-server's `server/errors.json`.

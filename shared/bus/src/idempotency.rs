@@ -1,12 +1,13 @@
 //! Which keys were used, for which event, and whether that event is stored.
 //!
-//! A key is *claimed* before the event is published and *marked* after its ack, without anyone
-//! waiting for the mark. Whoever finds a key claimed but not marked publishes its own copy of the
+//! A key is *claimed* before the event is published and *marked* after its ack; the mark is repeated
+//! until it is stored, mostly without anyone waiting for it. Whoever finds a key claimed but not marked publishes its own copy of the
 //! same event under the claimed id (the stream drops it if it is there already); whoever finds it
 //! marked only answers. A crash between the steps, a concurrent duplicate in another process and a
-//! late retry therefore all end in one event.
+//! late retry therefore all end in one event; only a crash after the ack and before the mark leaves a
+//! key whose repetition makes a second one, once the stream's duplicate window has passed.
 
-use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store};
+use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
 use posthorn_event_schema::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -119,20 +120,39 @@ impl IdempotencyKeys {
         }
     }
 
-    /// Remembers that a claim's event is stored. Losing this costs a repeated caller one publish
-    /// that the stream drops.
+    /// Has a claim say something else, unless somebody has changed it meanwhile.
     ///
     /// # Errors
-    /// [`BusError::Request`] when JetStream does not answer or somebody marked it before.
+    /// [`BusError::Request`] when JetStream does not answer or somebody has changed it.
+    pub async fn replace(&self, mark: &Mark, claim: &Claim) -> Result<Mark, BusError> {
+        let replaced = self
+            .0
+            .update(&mark.key, encode(claim)?, mark.revision)
+            .await;
+        let revision = replaced.map_err(BusError::request("change an idempotency key"))?;
+        Ok(Mark {
+            key: mark.key.clone(),
+            revision,
+        })
+    }
+
+    /// Remembers that a claim's event is stored. Losing this costs a repeated caller one publish,
+    /// which the stream drops within its duplicate window and stores as a second event after it.
+    ///
+    /// A claim that somebody has changed meanwhile is left alone: they mark it.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer; marking again is safe.
     pub async fn mark_published(&self, mark: &Mark, claim: &Claim) -> Result<(), BusError> {
         let value = encode(&Claim {
             published: true,
             ..claim.clone()
         })?;
-        let marked = self.0.update(&mark.key, value, mark.revision).await;
-        marked
-            .map(drop)
-            .map_err(BusError::request("mark an idempotency key"))
+        match self.0.update(&mark.key, value, mark.revision).await {
+            Ok(_revision) => Ok(()),
+            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => Ok(()),
+            Err(error) => Err(BusError::request("mark an idempotency key")(error)),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`topology`]: streams, consumers and buckets as data, made to exist by [`Bus::ensure`].
 //! - [`publisher`]: typed publishes that return once the message is stored.
+//! - [`rejection`]: refused input, kept with its reason.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
 //! - [`waiting`]: the waiting room, read by the owner of a partition at its own pace.
 //! - [`config_bucket`], [`snapshot`]: the configuration that the hot path reads.
@@ -23,6 +24,7 @@ mod error;
 pub mod idempotency;
 pub mod members;
 pub mod publisher;
+pub mod rejection;
 pub mod requests;
 pub mod snapshot;
 pub mod topology;
@@ -32,5 +34,6 @@ pub mod waiting;
 pub use config::BusConfig;
 pub use connect::{Bus, OLDEST_SERVER};
 pub use consumer::{Message, Messages, Partition as JobPartition};
-pub use error::{BusError, PublishError};
+pub use error::{BusError, NotStored, PublishError};
 pub use publisher::Stored;
+pub use rejection::Refused;

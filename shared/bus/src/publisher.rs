@@ -4,12 +4,22 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use posthorn_chassis::metric;
 use posthorn_event_schema::subject::{self, WaitingSubject};
-use posthorn_event_schema::{DeliveryJob, Event, Outcome, Rejection};
+use posthorn_event_schema::{DeliveryJob, Event, Outcome};
 use tracing::Instrument;
 
-use crate::{Bus, PublishError, trace_context};
+use crate::{Bus, NotStored, PublishError, trace_context};
+
+/// Jobs of one event that are on their way at a time. *Source*: 256 pipelined publishes come within
+/// a fifth of the highest rate measured.
+const JOBS_IN_FLIGHT: usize = 256;
+/// Bytes of jobs on their way at a time, in a process: each job is a copy of its event's body.
+pub(crate) const JOB_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
+/// What a job has beside its body, about, in bytes.
+const JOB_METADATA: usize = 1024;
 
 /// What the server answered to a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,20 +57,63 @@ impl Bus {
         sent.instrument(span).await
     }
 
-    /// Publishes deliveries on JOBS: all are sent before the first ack is awaited.
+    /// Publishes deliveries on JOBS, pipelined within bounds of number and, over all callers, bytes;
+    /// shown by `a_fan_out_holds_few_of_its_jobs_in_memory_at_a_time`.
     ///
-    /// *Guarantee*: after `Ok` each of them will be attempted. After an error some may be stored;
-    /// publishing all of them again is safe.
+    /// *Guarantee*: after `Ok` each of them will be attempted, and after an error each that the
+    /// error does not name. Publishing the others again is safe.
     ///
     /// # Errors
-    /// The first [`PublishError`] met.
-    pub async fn publish_jobs<'a>(
+    /// [`NotStored`] with the jobs whose ack did not come. After a first failure no further job is
+    /// begun, so that a server that is away costs one time-out and not one per job.
+    pub async fn publish_jobs(&self, jobs: Vec<DeliveryJob>) -> Result<(), NotStored> {
+        let mut to_come = jobs.into_iter();
+        let mut under_way = FuturesUnordered::new();
+        let mut failed = Vec::new();
+        let mut first_cause = None;
+        loop {
+            while first_cause.is_none() && under_way.len() < JOBS_IN_FLIGHT {
+                let Some(job) = to_come.next() else { break };
+                under_way.push(self.publish_within_budget(job));
+            }
+            match under_way.next().await {
+                Some(Ok(())) => {}
+                Some(Err((job, cause))) => {
+                    failed.push(job);
+                    first_cause.get_or_insert(cause);
+                }
+                None => break,
+            }
+        }
+        let Some(cause) = first_cause else {
+            return Ok(());
+        };
+        failed.extend(to_come);
+        Err(NotStored {
+            jobs: failed,
+            cause,
+        })
+    }
+
+    async fn publish_within_budget(
         &self,
-        jobs: impl IntoIterator<Item = &'a DeliveryJob>,
-    ) -> Result<(), PublishError> {
-        try_join_all(jobs.into_iter().map(|job| self.publish_job(job)))
-            .await
-            .map(drop)
+        job: DeliveryJob,
+    ) -> Result<(), (DeliveryJob, PublishError)> {
+        let size = (job.body.len() + JOB_METADATA).min(JOB_BYTES_IN_FLIGHT);
+        let share = u32::try_from(size).unwrap_or(u32::MAX);
+        // Until the ack: a copy of the bytes may wait in the connection's buffer as long as that.
+        let _share = match self.job_bytes.try_acquire_many(share) {
+            Ok(free) => Some(free),
+            Err(_none_free) => {
+                metric::Counter::LimitReached.add(1, &[("limit", "job_bytes_in_flight")]);
+                // Never closed; if it were, there would merely be no bound.
+                self.job_bytes.acquire_many(share).await.ok()
+            }
+        };
+        match self.publish_job(&job).await {
+            Ok(_stored) => Ok(()),
+            Err(cause) => Err((job, cause)),
+        }
     }
 
     /// Publishes one delivery on JOBS.
@@ -116,20 +169,7 @@ impl Bus {
             .await
     }
 
-    /// Publishes refused input with its reason on REJECTED.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
-    pub async fn publish_rejection(&self, rejection: &Rejection) -> Result<Stored, PublishError> {
-        let subject = subject::rejected(rejection.meta.door);
-        let id = rejection.meta.id.to_string();
-        self.send(subject, id, rejection.encode())
-            .await?
-            .stored()
-            .await
-    }
-
-    async fn send(
+    pub(crate) async fn send(
         &self,
         subject: String,
         dedup_id: String,
@@ -137,20 +177,38 @@ impl Bus {
     ) -> Result<Sent, PublishError> {
         let mut headers = HeaderMap::new();
         trace_context::inject(&mut headers);
-        let message = PublishMessage::build()
-            .headers(headers)
-            .message_id(dedup_id)
-            .payload(payload);
+        let message = PublishMessage::build().headers(headers).payload(payload);
+        self.send_message(subject, message.message_id(dedup_id))
+            .await
+    }
+
+    /// As [`Bus::send`], without the trace's headers: their size is the producer's choice.
+    pub(crate) async fn send_bare(
+        &self,
+        subject: String,
+        dedup_id: String,
+        payload: Bytes,
+    ) -> Result<Sent, PublishError> {
+        let message = PublishMessage::build().payload(payload);
+        self.send_message(subject, message.message_id(dedup_id))
+            .await
+    }
+
+    async fn send_message(
+        &self,
+        subject: String,
+        message: PublishMessage,
+    ) -> Result<Sent, PublishError> {
         let ack = self.jetstream.send_publish(subject, message).await;
         ack.map(Sent).map_err(PublishError::from_nats)
     }
 }
 
 /// A message on its way; its ack is still to come.
-struct Sent(PublishAckFuture);
+pub(crate) struct Sent(PublishAckFuture);
 
 impl Sent {
-    async fn stored(self) -> Result<Stored, PublishError> {
+    pub(crate) async fn stored(self) -> Result<Stored, PublishError> {
         let ack = self.0.await.map_err(PublishError::from_nats)?;
         Ok(Stored {
             sequence: ack.sequence,

@@ -113,6 +113,13 @@ impl Snapshot {
         }
     }
 
+    /// The newest revision of the bucket that the index contains: what was decided by this snapshot
+    /// was decided with no older configuration.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        *self.seen.borrow()
+    }
+
     /// Waits until the index contains everything that the bucket held when this was called.
     ///
     /// For a caller who knows that an object was just created elsewhere.

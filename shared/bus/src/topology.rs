@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::context::{ContextBuilder, CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, RetentionPolicy};
-use async_nats::jetstream::{self, kv};
+use async_nats::jetstream::{self, ErrorCode, kv};
 use posthorn_event_schema::{Partition, subject};
 
 use crate::{Bus, BusConfig, BusError};
@@ -26,12 +26,26 @@ pub enum Stream {
     Waiting,
     /// Records for history; a work queue.
     Outcomes,
-    /// Refused input, kept for [`REJECTED_MAX_AGE`].
+    /// Refused input, kept for [`REJECTED_MAX_AGE`] and up to [`REJECTED_MAX_BYTES`].
     Rejected,
 }
 
 /// How long refused input is kept.
 pub const REJECTED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Most bytes of refused input: a stranger's garbage must not take the room of events. JetStream
+/// reserves it, so a server that has less to give gets a smaller REJECTED.
+pub const REJECTED_MAX_BYTES: i64 = 1024 * 1024 * 1024;
+/// A server without even so much to give is too small.
+const REJECTED_LEAST_BYTES: i64 = 1024 * 1024;
+
+/// How long INBOX itself recognises a repeated `Nats-Msg-Id`: the shortest time that nats-server
+/// takes.
+///
+/// The server compares ids within a stream, whoever published on whatever subject, and drops the
+/// second message without a trace. Producers use the header as a key of their application, which
+/// the bucket `idempotency` compares per application and with the content.
+/// *Source*: nats-server's `checkStreamCfg` ("duplicates window can not be less than 100ms").
+pub const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
 
 impl Stream {
     /// All streams.
@@ -68,9 +82,13 @@ impl Stream {
         };
         // `discard: new`: a stream at a limit refuses, it never drops what it has. REJECTED alone
         // lets its oldest go.
-        let (discard, max_age) = match self {
-            Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE),
-            _ => (DiscardPolicy::New, Duration::ZERO),
+        let (discard, max_age, max_bytes) = match self {
+            Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE, REJECTED_MAX_BYTES),
+            _ => (DiscardPolicy::New, Duration::ZERO, bus.stream_max_bytes()),
+        };
+        let duplicate_window = match self {
+            Self::Inbox => INBOX_DUPLICATE_WINDOW,
+            _ => bus.duplicate_window,
         };
         StreamConfig {
             name: self.name().to_owned(),
@@ -78,8 +96,9 @@ impl Stream {
             retention,
             discard,
             max_age,
+            max_bytes,
             num_replicas: bus.replicas,
-            duplicate_window: bus.duplicate_window,
+            duplicate_window,
             // The waiting room and rejected input are read by sequence and subject.
             allow_direct: matches!(self, Self::Waiting | Self::Rejected),
             ..StreamConfig::default()
@@ -233,11 +252,7 @@ impl Bus {
             .timeout(self.config.connect_timeout)
             .build(self.client.clone());
         for stream in Stream::ALL {
-            let config = stream.config(&self.config);
-            let made = patient.create_or_update_stream(config).await;
-            made.map_err(|error| {
-                BusError::setup(format!("stream {}", stream.name()))(error.into())
-            })?;
+            ensure_stream(&patient, stream, &self.config).await?;
         }
         for bucket in Bucket::ALL {
             let config = bucket.config(&self.config);
@@ -249,6 +264,40 @@ impl Bus {
         let consumers = Reader::all().map(|reader| ensure_reader(&patient, reader));
         futures::future::try_join_all(consumers).await?;
         Ok(())
+    }
+}
+
+async fn ensure_stream(
+    jetstream: &jetstream::Context,
+    stream: Stream,
+    bus: &BusConfig,
+) -> Result<(), BusError> {
+    let mut config = stream.config(bus);
+    loop {
+        let made = jetstream.create_or_update_stream(config.clone()).await;
+        let Err(error) = made else { return Ok(()) };
+        let smaller = config.max_bytes / 2;
+        if stream != Stream::Rejected || smaller < REJECTED_LEAST_BYTES || !lacks_room(&error) {
+            let what = format!("stream {}", stream.name());
+            return Err(BusError::setup(what)(error.into()));
+        }
+        tracing::warn!(
+            wanted_bytes = config.max_bytes,
+            limit_bytes = smaller,
+            "nats has not enough storage to reserve for rejected input, less of it is kept"
+        );
+        config.max_bytes = smaller;
+    }
+}
+
+/// Whether the server has less storage to reserve than the stream asks for.
+fn lacks_room(error: &CreateStreamError) -> bool {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(error) => matches!(
+            error.error_code(),
+            ErrorCode::STORAGE_RESOURCES_EXCEEDED | ErrorCode::INSUFFICIENT_RESOURCES
+        ),
+        _ => false,
     }
 }
 

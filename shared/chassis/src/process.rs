@@ -74,7 +74,7 @@ pub enum RunError {
 /// or SIGINT unready, drain within the grace, flush; exit code 0, or 1 when the service failed.
 /// A second signal exits at once with code 130.
 ///
-/// Shown by `tests/process.rs`.
+/// Shown by `tests/e2e/tests/it/shutdown.rs`.
 pub fn run<C, S, F>(
     role: &'static str,
     read: impl FnOnce(&mut Env) -> C,

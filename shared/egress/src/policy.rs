@@ -37,10 +37,7 @@ impl EgressPolicy {
         {
             if let Some(range) = Cidr::parse(item) {
                 policy.ranges.push(range);
-            } else if item
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'))
-            {
+            } else if item.trim_start_matches('.').split('.').all(is_label) {
                 policy.names.push(item.to_ascii_lowercase());
             } else {
                 return None;
@@ -71,6 +68,12 @@ impl EgressPolicy {
         let contains = |range: &Cidr| range.contains(address) || range.contains(inner);
         self.ranges.iter().any(contains)
     }
+}
+
+/// Whether a text is a part of a host name; underscores are common in private networks.
+fn is_label(text: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    (1..=63).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -172,7 +175,8 @@ mod tests {
         assert!(policy.allows_host("receiver.internal") && !policy.allows_host("internal"));
         let below = EgressPolicy::parse(".svc").unwrap();
         assert!(below.allows_host("a.SVC") && !below.allows_host("svc"));
-        for bad in ["10.0.0.0/33", "a b", "http://x"] {
+        assert!(EgressPolicy::parse("web_1.corp").is_some_and(|p| p.allows_host("Web_1.corp")));
+        for bad in ["10.0.0.0/33", "a b", "http://x", "a..b", "."] {
             assert_eq!(EgressPolicy::parse(bad), None, "{bad}");
         }
     }

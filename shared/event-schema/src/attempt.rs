@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApplicationId, AttemptId, DeliveryId, EndpointId, EventId, EventType, OrganizationId,
-    SchemaVersion, Timestamp,
+    ApplicationId, AttemptHeaders, AttemptId, DeliveryId, EndpointId, EventId, EventType,
+    OrganizationId, SchemaVersion, Timestamp,
 };
 
 /// Which HTTP request of a delivery, counted from 1.
@@ -169,6 +169,9 @@ pub struct AttemptRecord {
     pub duration_ms: u64,
     /// What came back.
     pub response: Response,
+    /// The headers of both; `None` in records of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<AttemptHeaders>,
     /// Why it was not a success; `None` on success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureClass>,

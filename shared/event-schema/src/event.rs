@@ -49,6 +49,10 @@ pub struct EventMeta {
     /// The trace that the event's journey belongs to, 32 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// The newest revision of the KV bucket `config` that ingest had seen when it accepted the
+    /// event: whoever decides about receivers must know a configuration no older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_revision: Option<u64>,
 }
 
 impl Event {

@@ -5,9 +5,9 @@
 //! white space of our own; `data` keeps the producer's bytes.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::fields::Fields;
 use crate::json_depth::{self, MAX_JSON_DEPTH};
 use crate::{EventId, EventType, IdError, NameError, Timestamp};
 
@@ -27,9 +27,21 @@ pub struct NativeEvent {
 /// Why an input is not a native event.
 #[derive(Debug, thiserror::Error)]
 pub enum NativeEventError {
-    /// Not JSON, or not an object with the right kinds of values.
-    #[error("the body is not a JSON event object: {0}")]
+    /// Not well-formed JSON.
+    #[error("the body is not JSON: {0}")]
     Json(serde_json::Error),
+    /// JSON, but no object.
+    #[error("the body must be a JSON object")]
+    NotAnObject,
+    /// A field that events do not have; a misspelt `id` would otherwise be lost without a word.
+    #[error("`{0}` is not a field of an event, which has `type`, `data`, `id` and `timestamp`")]
+    UnknownField(String),
+    /// A field that is there twice.
+    #[error("`{0}` is there twice")]
+    Twice(&'static str),
+    /// A field of another kind than text.
+    #[error("`{0}` must be a string")]
+    NoString(&'static str),
     /// `data` is nested deeper than [`MAX_JSON_DEPTH`].
     #[error("`data` is nested deeper than {MAX_JSON_DEPTH} levels")]
     TooDeep,
@@ -61,30 +73,17 @@ pub enum NativeEventError {
 impl NativeEventError {
     /// The field that breaks the rule; `None` when it is the body as a whole.
     #[must_use]
-    pub fn field(&self) -> Option<&'static str> {
+    pub fn field(&self) -> Option<&str> {
         match self {
-            Self::Json(_) => None,
+            Self::Json(_) | Self::NotAnObject => None,
+            Self::UnknownField(name) => Some(name),
+            Self::Twice(name) | Self::NoString(name) => Some(name),
             Self::TooDeep | Self::DataMissing => Some("data"),
             Self::TypeMissing | Self::Type(_) | Self::TypeMismatch { .. } => Some("type"),
             Self::Id(_) => Some("id"),
             Self::Timestamp => Some("timestamp"),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Input {
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    data: Option<Box<RawValue>>,
-    id: Option<String>,
-    timestamp: Option<String>,
-}
-
-/// Tells a `data` of `null` from none at all.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::deserialize(deserializer).map(Some)
 }
 
 impl NativeEvent {
@@ -96,9 +95,8 @@ impl NativeEvent {
     /// # Errors
     /// The first rule that the input breaks, in words fit for the producer.
     pub fn parse(input: &[u8], door_type: Option<EventType>) -> Result<Self, NativeEventError> {
-        let input: Input = serde_json::from_slice(input).map_err(NativeEventError::Json)?;
-        let body_type = input
-            .event_type
+        let input = Fields::read(input)?;
+        let body_type = text("type", input.event_type)?
             .map(|text| EventType::parse(&text).map_err(NativeEventError::Type))
             .transpose()?;
         let event_type = match (body_type, door_type) {
@@ -112,18 +110,26 @@ impl NativeEvent {
         if json_depth::exceeds_limit(data.get()) {
             return Err(NativeEventError::TooDeep);
         }
-        let id = input
-            .id
-            .map(|text| EventId::parse(&text).map_err(NativeEventError::Id));
-        let timestamp = input
-            .timestamp
+        let id =
+            text("id", input.id)?.map(|text| EventId::parse(&text).map_err(NativeEventError::Id));
+        let timestamp = text("timestamp", input.timestamp)?
             .map(|text| Timestamp::parse_rfc3339(&text).ok_or(NativeEventError::Timestamp));
         Ok(Self {
             event_type,
             id: id.transpose()?,
             timestamp: timestamp.transpose()?,
-            data,
+            data: data.to_owned(),
         })
+    }
+}
+
+/// A field's text; `null` counts as absent.
+fn text(name: &'static str, value: Option<&RawValue>) -> Result<Option<String>, NativeEventError> {
+    match value {
+        None => Ok(None),
+        // The parser's own words would repeat the value.
+        Some(value) => serde_json::from_str(value.get())
+            .map_err(|_other_kind| NativeEventError::NoString(name)),
     }
 }
 
@@ -216,21 +222,62 @@ mod tests {
                 r#"{"type":"a","data":1,"timestamp":"now"}"#,
                 "`timestamp` must be",
             ),
+            (r#"{"type":1,"data":1}"#, "`type` must be a string"),
+            (r#"{"type":"a","data":1,"id":[]}"#, "`id` must be a string"),
             (
-                r#"{"type":1,"data":1}"#,
-                "the body is not a JSON event object: invalid type",
+                r#"{"type":"a","data":1,"timestamp":0}"#,
+                "`timestamp` must be a string",
             ),
+            (r#"{"type":"a","data":1"#, "the body is not JSON: EOF"),
             (
-                r#"{"type":"a","data":1"#,
-                "the body is not a JSON event object: EOF",
+                r#"{"type":"a","data":1} x"#,
+                "the body is not JSON: trailing characters",
             ),
-            ("[]", "the body is not a JSON event object"),
-            ("\u{0}", "the body is not a JSON event object"),
+            ("\u{0}", "the body is not JSON"),
+            ("", "the body is not JSON"),
         ];
         for (input, start) in cases {
             let error = parse(input, None).unwrap_err();
             assert!(error.starts_with(start), "{input}: {error}");
         }
+    }
+
+    #[test]
+    fn only_an_object_is_an_event_and_nothing_of_another_value_is_repeated() {
+        let long = format!("\"{}\"", "x".repeat(500_000));
+        for input in ["[]", r#"["a",1,null,null]"#, "null", "1", "true", &long] {
+            let error = parse(input, Some("a")).unwrap_err();
+            assert_eq!(error, "the body must be a JSON object");
+        }
+        let error = parse(r#"["a",1"#, Some("a")).unwrap_err();
+        assert!(error.starts_with("the body is not JSON: EOF"), "{error}");
+        let error = parse(&format!(r#"{{"type":{long},"data":1}}"#), None).unwrap_err();
+        assert_eq!(error, "`type` must have 1 to 256 characters");
+    }
+
+    #[test]
+    fn a_field_that_is_unknown_or_there_twice_is_named() {
+        let unknown = r#"{"type":"a","data":1,"Id":"e1","other":2}"#;
+        let error = NativeEvent::parse(unknown.as_bytes(), None).unwrap_err();
+        assert_eq!(error.field(), Some("Id"));
+        let twice = r#"{"type":"a","data":1,"data":2}"#;
+        let error = NativeEvent::parse(twice.as_bytes(), None).unwrap_err();
+        assert_eq!(error.to_string(), "`data` is there twice");
+        let long = format!(r#"{{"{}":1}}"#, "x".repeat(500_000));
+        let error = NativeEvent::parse(long.as_bytes(), None).unwrap_err();
+        assert!(
+            error
+                .field()
+                .is_some_and(|name| name.chars().count() <= 200)
+        );
+    }
+
+    #[test]
+    fn serde_json_reads_all_but_the_last_two_levels_by_default() {
+        let object =
+            |depth: usize| format!("{{\"data\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let reads = |depth| serde_json::from_str::<serde_json::Value>(&object(depth)).is_ok();
+        assert!(reads(MAX_JSON_DEPTH - 2) && !reads(MAX_JSON_DEPTH - 1));
     }
 
     #[test]

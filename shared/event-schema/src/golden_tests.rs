@@ -28,6 +28,14 @@ fn an_event_of_version_1_still_parses_and_is_written_the_same() {
 }
 
 #[test]
+fn an_event_with_the_revision_of_its_configuration_still_parses_and_is_written_the_same() {
+    let file = fixture("event-revision.v1.frame");
+    let event = Event::decode(&file).unwrap();
+    assert_eq!(event.meta.config_revision, Some(42));
+    assert_eq!(event.encode(), file);
+}
+
+#[test]
 fn a_job_of_version_1_still_parses_and_is_written_the_same() {
     let file = fixture("job.v1.frame");
     let job = DeliveryJob::decode(&file).unwrap();
@@ -44,6 +52,7 @@ fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
     for name in [
         "fanout.v1.json",
         "attempt.v1.json",
+        "attempt-headers.v1.json",
         "attempt-waiting.v1.json",
         "cancelled.v1.json",
     ] {
@@ -58,6 +67,11 @@ fn a_rejection_of_version_1_still_parses_and_is_written_the_same() {
     let file = fixture("rejection.v1.frame");
     let rejection = Rejection::decode(&file).unwrap();
     assert_eq!(rejection.meta.code, "invalid_event");
+    assert!(!rejection.meta.truncated);
+    assert_eq!(rejection.encode(), file);
+    let file = fixture("rejection-truncated.v1.frame");
+    let rejection = Rejection::decode(&file).unwrap();
+    assert!(rejection.meta.truncated);
     assert_eq!(rejection.encode(), file);
 }
 
@@ -66,9 +80,11 @@ fn snapshots_of_version_1_still_parse_and_are_written_the_same() {
     let file = fixture("application.v1.json");
     let application: ApplicationSnapshot = serde_json::from_slice(&file).unwrap();
     assert_eq!(serde_json::to_vec(&application).unwrap(), file);
-    let file = fixture("endpoint.v1.json");
-    let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
-    assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file);
+    for name in ["endpoint.v1.json", "endpoint-cancelled.v1.json"] {
+        let file = fixture(name);
+        let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
+        assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file, "{name}");
+    }
     let file = fixture("event-type.v1.json");
     let event_type: EventTypeSnapshot = serde_json::from_slice(&file).unwrap();
     assert_eq!(serde_json::to_vec(&event_type).unwrap(), file);

@@ -150,6 +150,10 @@ id_type!(
     /// One refused input.
     RejectionId, "rej_"
 );
+id_type!(
+    /// One piece of work that the API does in the background.
+    TaskId, "qtask_"
+);
 text_type!(
     /// An event, unique within its application: `event_…` from the native doors, `msg_…` from the
     /// Svix-compatible one, or the id that the producer chose.
@@ -188,6 +192,18 @@ impl EventId {
             .strip_prefix("event_")
             .or_else(|| self.0.strip_prefix("msg_"))?;
         ksuid::moment(text)
+    }
+}
+
+impl TaskId {
+    /// Names the deliveries that the task asks for: doing a part of it twice names the same ones.
+    ///
+    /// # Panics
+    /// Never: what follows the prefix has an id's characters, and `run_` is the shorter prefix.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        let rest = self.0.strip_prefix(Self::PREFIX).unwrap_or(&self.0);
+        RunId::parse(&format!("{}{rest}", RunId::PREFIX)).expect("a shorter prefix fits")
     }
 }
 
@@ -284,6 +300,14 @@ mod tests {
             EventId::generate_native(at, [0; RANDOM_LEN]).moment(),
             Some(at)
         );
+    }
+
+    #[test]
+    fn a_task_names_one_run() {
+        let longest = TaskId::parse(&format!("qtask_{}", "a".repeat(MAX_ID_LEN - 6))).unwrap();
+        assert_eq!(longest.run(), longest.run());
+        let task = TaskId::parse("qtask_1").unwrap();
+        assert_eq!(task.run().as_str(), "run_1");
     }
 
     #[test]

@@ -4,8 +4,11 @@
 //! does not apply to them. The receiver's parser may well recurse, so the depth is bounded for its
 //! sake.
 
-/// Deepest nesting of arrays and objects that is accepted. *Source*: the recursion limit of
-/// `serde_json`, so that a Rust receiver can parse what we accept.
+/// Deepest nesting of arrays and objects that is accepted in an event's `data` or `payload`.
+///
+/// *Source*: a choice, far beyond what events look like and within what most languages' parsers
+/// read by default. The lowest default that we know is `serde_json`'s 127, so a Rust receiver may
+/// have to raise it for the last two levels: `data` stands one level deep in the event object.
 pub const MAX_JSON_DEPTH: usize = 128;
 
 /// Whether a valid JSON text is nested deeper than [`MAX_JSON_DEPTH`].

@@ -14,9 +14,12 @@
 //! - Old messages still parse: `golden_tests` reads the files in `tests/fixtures/wire`.
 
 pub mod attempt;
+pub mod attempt_headers;
+pub mod detail;
 pub mod event;
 pub mod event_object;
 pub mod event_type;
+mod fields;
 pub mod frame;
 #[cfg(test)]
 mod golden_tests;
@@ -33,13 +36,14 @@ pub mod timestamp;
 mod version;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
+pub use attempt_headers::AttemptHeaders;
 pub use event::{Event, EventMeta};
 pub use event_object::{EventObject, NativeEvent, NativeEventError};
 pub use event_type::{Channel, EventType, NameError};
 pub use frame::FrameError;
 pub use id::{
     ApplicationId, ApplicationRef, AttemptId, DeliveryId, EndpointId, EventId, IdError,
-    OrganizationId, ProducerKey, RejectionId, RunId, Uid,
+    OrganizationId, ProducerKey, RejectionId, RunId, TaskId, Uid,
 };
 pub use job::{DeliveryJob, JobMeta};
 pub use outcome::{

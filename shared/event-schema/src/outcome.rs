@@ -134,6 +134,8 @@ pub enum CancelReason {
     EndpointGone,
     /// Its deadline passed while it waited.
     DeadlinePassed,
+    /// A person asked for it.
+    Requested,
 }
 
 impl CancelReason {
@@ -145,6 +147,7 @@ impl CancelReason {
             Self::EndpointDisabled => "endpoint_disabled",
             Self::EndpointGone => "endpoint_gone",
             Self::DeadlinePassed => "deadline_passed",
+            Self::Requested => "requested",
         }
     }
 }

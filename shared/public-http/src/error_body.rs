@@ -6,12 +6,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use posthorn_chassis::error_chain;
+use posthorn_event_schema::detail::shortened;
 use serde::Serialize;
 
 /// When a caller may try again after we could not store anything, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
-/// Longest text of the caller's that an error repeats, in characters.
-const MAX_ECHO: usize = 200;
 
 /// A field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +31,7 @@ impl Problem {
         msg: impl Into<String>,
         kind: impl Into<String>,
     ) -> Self {
-        let loc = loc.into_iter().map(Into::into).collect();
+        let loc = loc.into_iter().map(shortened).collect();
         Self {
             loc,
             msg: shortened(msg.into()),
@@ -182,13 +181,6 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn shortened(text: String) -> String {
-    match text.char_indices().nth(MAX_ECHO * 2) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +223,8 @@ mod tests {
     #[test]
     fn a_callers_text_is_not_repeated_without_end() {
         let error = ApiError::bad_request("invalid_json", "é".repeat(10_000));
-        assert!(json(&error).chars().count() < 500);
+        assert!(json(&error).chars().count() < 250);
+        let problem = Problem::new(["body", &"x".repeat(10_000)], "y".repeat(10_000), "z");
+        assert!(json(&ApiError::invalid(vec![problem])).len() < 500);
     }
 }

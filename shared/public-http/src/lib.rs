@@ -5,6 +5,7 @@
 //! - [`error_body`]: every error as JSON, in Svix's two shapes.
 //! - [`body`], [`query`]: reading requests, with precise errors.
 //! - [`middleware`]: both slash forms, JSON for unknown routes, CORS, a span per request.
+//! - `unread`: bodies that nobody read.
 //! - [`server`]: bound first, served later, drained at the end.
 
 pub mod authenticated;
@@ -15,6 +16,7 @@ pub mod middleware;
 pub mod query;
 pub mod server;
 pub mod token;
+mod unread;
 
 pub use authenticated::Authenticated;
 pub use body::{JsonBody, RawBody};

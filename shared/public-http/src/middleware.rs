@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use posthorn_chassis::{entropy, metric};
 use tower::ServiceExt;
@@ -14,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tracing::{Instrument, Span};
 
-use crate::ApiError;
+use crate::{ApiError, unread};
 
 /// The id of a request, in every answer: what a caller quotes to support.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -32,10 +33,12 @@ pub fn wrap(routes: Router, adopt: Adopt) -> Router {
             let detail = "This route has other methods: see the header `Allow`.";
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
         })
+        .layer(map_response(as_json))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(move |request: Request, next: Next| {
             observe(request, next, adopt)
         }))
+        .layer(from_fn(unread::forget))
         .layer(cors());
     // Routing looks at the path before any layer of the router itself does.
     Router::new().fallback_service(routed.map_request(without_trailing_slash))
@@ -66,6 +69,37 @@ fn without_trailing_slash(mut request: Request) -> Request {
         *request.uri_mut() = uri;
     }
     request
+}
+
+/// Errors that did not come from us, such as axum's about a path that is not UTF-8, get our shape.
+/// Pages for people stay as they are.
+async fn as_json(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || kind.starts_with("application/json") || kind.starts_with("text/html") {
+        return response;
+    }
+    let error = match status {
+        // No reader of ours says so: the path itself cannot be read, so nothing is there.
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => {
+            ApiError::not_found("There is no such route.")
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => ApiError::server_error(),
+        status => {
+            let reason = status
+                .canonical_reason()
+                .unwrap_or("The request is refused");
+            ApiError::new(status, "generic_error", reason)
+        }
+    };
+    let mut ours = error.into_response();
+    let mut theirs = response.into_parts().0.headers;
+    theirs.remove(CONTENT_TYPE);
+    theirs.remove(CONTENT_LENGTH);
+    ours.headers_mut().extend(theirs);
+    ours
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
@@ -147,15 +181,25 @@ fn request_id() -> String {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::extract::Path;
+    use axum::response::Html;
     use axum::routing::{get, post};
     use http_body_util::BodyExt;
 
     use super::*;
 
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
     async fn call(method: &str, path: &str) -> (StatusCode, http::HeaderMap, String) {
         let routes = Router::new()
             .route("/a", get(async || "get").post(async |body: String| body))
             .route("/a/{id}", post(async |uri: Uri| uri.to_string()))
+            .route("/named/{id}", get(async |Path(id): Path<String>| id))
+            .route(
+                "/teapot",
+                get(async || (StatusCode::IM_A_TEAPOT, [("x-a", "b")], "text")),
+            )
+            .route("/page", get(async || (StatusCode::GONE, Html("page"))))
             .route(
                 "/panic",
                 get(async || -> String { panic!("as the test wants it") }),
@@ -198,6 +242,27 @@ mod tests {
         assert_eq!(status, 405);
         assert!(body.contains("method_not_allowed"), "{body}");
         assert!(headers["allow"].to_str().unwrap().contains("POST"));
+    }
+
+    #[tokio::test]
+    async fn errors_that_are_not_ours_get_our_shape() {
+        let (status, headers, body) = call("GET", "/named/%ff").await;
+        assert_eq!((status.as_u16(), &headers["content-type"]), (404, &JSON));
+        assert_eq!(
+            body,
+            r#"{"code":"not_found","detail":"There is no such route."}"#
+        );
+        let (status, headers, body) = call("GET", "/teapot").await;
+        assert_eq!(
+            (status.as_u16(), &headers["x-a"]),
+            (418, &"b".parse().unwrap())
+        );
+        assert_eq!(
+            headers.get_all("content-type").iter().collect::<Vec<_>>(),
+            [&JSON]
+        );
+        assert!(body.contains(r#""code":"generic_error""#), "{body}");
+        assert_eq!(call("GET", "/page").await.2, "page");
     }
 
     #[tokio::test]

@@ -74,6 +74,15 @@ pub struct ApplicationChange {
     pub metadata: Option<Metadata>,
 }
 
+/// Which applications to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ApplicationFilter {
+    /// Only those that have an endpoint.
+    pub with_endpoints: bool,
+    /// Only those without a disabled endpoint.
+    pub none_disabled: bool,
+}
+
 /// How a write of a configuration object ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved<T> {
@@ -168,19 +177,24 @@ impl Store {
     pub async fn list_applications(
         &self,
         organization: &OrganizationId,
+        filter: ApplicationFilter,
         order: Order,
         page: &Page<ApplicationId>,
     ) -> Result<Slice<ApplicationRow>, StoreError> {
         let select = format!(
             "SELECT {COLUMNS} FROM applications \
-             WHERE organization_id = $1 AND NOT deleted AND NOT hidden"
+             WHERE organization_id = $1 AND NOT deleted AND NOT hidden \
+               AND ($4 OR EXISTS (SELECT FROM endpoints e \
+                     WHERE e.application_id = applications.id AND NOT e.deleted)) \
+                AND ($5 OR NOT EXISTS (SELECT FROM endpoints e \
+                     WHERE e.application_id = applications.id AND NOT e.deleted AND e.disabled))"
         );
         let scope = organization.as_str();
         let listing = Listing {
             select: &select,
             key: "id",
             scope,
-            filters: &[],
+            filters: &[&!filter.with_endpoints, &!filter.none_disabled],
         };
         let mut client = self.client().await?;
         listing

@@ -72,6 +72,8 @@ pub struct EndpointRow {
     pub settings: EndpointSettings,
     /// The customer's own headers, sealed.
     pub sealed_headers: Option<Vec<u8>>,
+    /// Deliveries of events accepted before this end without another request.
+    pub cancelled_before: Option<Timestamp>,
     /// Counts changes, those of secrets and headers included.
     pub version: i64,
     /// When it was created.
@@ -123,7 +125,7 @@ pub struct EndpointChange {
 }
 
 pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url, description, \
-    event_types, channels, disabled, throttle_rate, metadata, sealed_headers, version, \
+    event_types, channels, disabled, throttle_rate, metadata, sealed_headers, cancelled_before, version, \
     created_at, updated_at, deleted";
 
 impl Store {
@@ -464,6 +466,7 @@ pub(crate) fn read(row: &Row) -> Result<EndpointRow, StoreError> {
             metadata: row.try_get::<_, Json<Metadata>>("metadata")?.0,
         },
         sealed_headers: row.try_get("sealed_headers")?,
+        cancelled_before: column::moment_option(row, "cancelled_before")?,
         version: row.try_get("version")?,
         created_at: column::moment(row, "created_at")?,
         updated_at: column::moment(row, "updated_at")?,

@@ -12,6 +12,7 @@
 //! | [`idempotency`] | which requests run or ran, and what they answered |
 //! | [`token`] | tokens that ended before their time, codes that are exchanged for one |
 //! | [`listing`] | configuration objects listed by key, a page at a time |
+//! | [`task`], [`task_work`] | background tasks of the API: asking for them, doing them |
 //! | [`history`] | events, fan-out decisions, deliveries and attempts, in daily partitions |
 //! | [`page`] | how lists are read page by page |
 
@@ -19,6 +20,7 @@ pub mod application;
 mod column;
 pub mod config;
 pub mod endpoint;
+mod endpoint_audience;
 pub mod endpoint_secret;
 pub mod error;
 pub mod event_type;
@@ -30,6 +32,8 @@ pub mod migrate;
 pub mod operational;
 pub mod page;
 pub mod pool;
+pub mod task;
+pub mod task_work;
 mod tls;
 pub mod token;
 

@@ -92,6 +92,12 @@ impl Producer {
         serde_json::from_slice(&answer.payload).expect("JSON")
     }
 
+    /// The largest message that the server takes, headers included, in bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
     /// The JetStream context, to look into streams.
     #[must_use]
     pub fn jetstream(&self) -> &jetstream::Context {

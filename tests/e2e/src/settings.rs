@@ -62,12 +62,22 @@ impl Settings {
     /// Never: the secret and the organisation are good.
     #[must_use]
     pub fn token(&self) -> String {
-        let key = TokenKey::from_env(&mut self.env());
         let organization = OrganizationId::parse(DEFAULT_ORGANIZATION).expect("a good id");
-        let now = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap_or(Duration::ZERO);
-        let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-        key.issue_organization(&organization, Timestamp::from_unix_micros(micros))
+        self.token_key().issue_organization(&organization, now())
     }
+
+    /// What makes tokens.
+    #[must_use]
+    pub fn token_key(&self) -> TokenKey {
+        TokenKey::from_env(&mut self.env())
+    }
+}
+
+/// The time, as tokens carry it.
+#[must_use]
+pub fn now() -> Timestamp {
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or(Duration::ZERO);
+    Timestamp::from_unix_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
 }

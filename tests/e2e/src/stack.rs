@@ -101,6 +101,15 @@ impl Stack {
         Producer::connect(&self.nats.url()).await
     }
 
+    /// History itself, for what the API does not show.
+    ///
+    /// # Panics
+    /// Never: the services use the same settings.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::connect(&StoreConfig::from_env(&mut self.settings.env())).expect("a pool")
+    }
+
     /// Stops all services in order.
     ///
     /// # Panics

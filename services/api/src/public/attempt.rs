@@ -2,7 +2,9 @@
 //!
 //! Svix has five statuses for both; how ours map onto them stands here alone.
 
-use posthorn_event_schema::Trigger;
+use std::collections::BTreeMap;
+
+use posthorn_event_schema::{AttemptHeaders, Trigger};
 use posthorn_store::endpoint::EndpointRow;
 use posthorn_store::history::{DeliveryState, EndpointEvent, StoredAttempt, StoredDelivery};
 use serde::Serialize;
@@ -168,6 +170,29 @@ impl From<StoredAttempt> for MessageAttemptOut {
             endpoint_id: attempt.endpoint.to_string(),
             timestamp: attempt.started_at.to_rfc3339_micros(),
             msg: None,
+        }
+    }
+}
+
+/// The headers of an attempt.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptHeadersOut {
+    /// What was sent; of headers that came more than once, the last.
+    pub sent_headers: BTreeMap<String, String>,
+    /// Names and values of what came back; null when there was no HTTP answer.
+    #[schema(value_type = Option<Vec<Vec<String>>>)]
+    pub response_headers: Option<Vec<(String, String)>>,
+    /// Names of headers whose values are not kept.
+    pub sensitive: Vec<String>,
+}
+
+impl From<AttemptHeaders> for AttemptHeadersOut {
+    fn from(headers: AttemptHeaders) -> Self {
+        Self {
+            sent_headers: headers.sent.into_iter().collect(),
+            response_headers: headers.received,
+            sensitive: headers.sensitive,
         }
     }
 }

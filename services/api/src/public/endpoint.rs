@@ -230,6 +230,7 @@ mod tests {
                 metadata: Metadata::new(),
             },
             sealed_headers: Some(b"sealed".to_vec()),
+            cancelled_before: None,
             version: 3,
             created_at: at,
             updated_at: at,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use posthorn_store::history::{Body, StoredEvent};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -10,6 +10,17 @@ use utoipa::ToSchema;
 const NO_PAYLOAD: &str = "{}";
 /// What stands for a payload that was removed. *Source*: Svix's API.
 const EXPUNGED_PAYLOAD: &str = r#"{"expired":true}"#;
+
+/// An example to send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExampleIn {
+    /// Of which type; `svix.ping` has an example of its own.
+    pub event_type: String,
+    /// Which of the type's examples, from 0.
+    #[serde(default)]
+    pub example_index: Option<usize>,
+}
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]

@@ -129,3 +129,49 @@ pub struct WithMessageQuery {
     #[param(default = false)]
     with_msg: Option<bool>,
 }
+
+/// Which background tasks to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct TaskQuery {
+    /// `running`, `finished` or `failed`.
+    status: Option<String>,
+    /// What they do, such as `endpoint.recover`.
+    task: Option<String>,
+}
+
+/// Of which span of time.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct SpanQuery {
+    /// From this moment on; 28 days before `until`, when absent.
+    #[param(format = DateTime)]
+    since: Option<String>,
+    /// Before this moment; now, when absent.
+    #[param(format = DateTime)]
+    until: Option<String>,
+}
+
+/// Of which types of events.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct TypesQuery {
+    /// Of these types, separated by commas or repeated.
+    event_types: Option<Vec<String>>,
+}
+
+/// Which applications to leave out.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct ExcludeQuery {
+    /// Those without endpoints.
+    #[param(default = false)]
+    exclude_apps_with_no_endpoints: Option<bool>,
+    /// Those with a disabled endpoint.
+    #[param(default = false)]
+    exclude_apps_with_disabled_endpoints: Option<bool>,
+}

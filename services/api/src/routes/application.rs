@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
 use posthorn_public_http::{ApiError, JsonBody, Problem, QueryParams};
-use posthorn_store::application::{ApplicationChange, ApplicationRow, NewApplication, Saved};
+use posthorn_store::application::{
+    ApplicationChange, ApplicationFilter, ApplicationRow, NewApplication, Saved,
+};
 use posthorn_store::listing::Order;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,7 +18,7 @@ use crate::fields::Fields;
 use crate::minted::Minted;
 use crate::public::application::{ApplicationIn, ApplicationOut, ApplicationPatch};
 use crate::public::list::ListOut;
-use crate::public::query::{GetIfExistsQuery, OrderQuery, PageQuery};
+use crate::public::query::{ExcludeQuery, GetIfExistsQuery, OrderQuery, PageQuery};
 use crate::scope::{ApplicationCaller, OrganizationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, moment, paging};
@@ -33,7 +35,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
     path = "/api/v1/app",
     operation_id = "v1.application.list",
     tag = "Application",
-    params(PageQuery, OrderQuery),
+    params(PageQuery, OrderQuery, ExcludeQuery),
     responses((status = 200, description = "The answer", body = ListOut<ApplicationOut>)),
     extensions(("x-posthorn-scope" = json!("organization")))
 )]
@@ -44,9 +46,13 @@ async fn list(
 ) -> Result<Json<ListOut<ApplicationOut>>, ApiError> {
     let page = paging::page(&query, ApplicationId::parse)?;
     let order = paging::order(&query, Order::Ascending)?;
+    let wanted = ApplicationFilter {
+        with_endpoints: filter::flag(&query, "exclude_apps_with_no_endpoints", false)?,
+        none_disabled: filter::flag(&query, "exclude_apps_with_disabled_endpoints", false)?,
+    };
     let slice = state
         .store
-        .list_applications(&organization, order, &page)
+        .list_applications(&organization, wanted, order, &page)
         .await;
     let slice = slice.map_err(|error| failure::store(&error))?;
     let applications = slice.items.into_iter().map(ApplicationOut::from).collect();
@@ -158,10 +164,10 @@ async fn replace(
 )]
 async fn patch(
     State(state): State<ApiState>,
+    OrganizationCaller(_): OrganizationCaller,
     caller: ApplicationCaller,
     JsonBody(body): JsonBody<ApplicationPatch>,
 ) -> Result<Json<ApplicationOut>, ApiError> {
-    caller.require_organization()?;
     let mut fields = Fields::default();
     if let Some(name) = &body.name {
         fields.name(name);

@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use posthorn_event_schema::{AttemptId, EndpointId, EventId};
+use posthorn_event_schema::{AttemptHeaders, AttemptId, EndpointId, EventId};
 use posthorn_public_http::{ApiError, QueryParams};
-use posthorn_store::history::{Content, StoredAttempt};
+use posthorn_store::history::{Content, StoredAttempt, StoredHeaders};
 use posthorn_store::{Slice, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::filter;
-use crate::public::attempt::{MessageAttemptOut, MessageEndpointOut};
+use crate::public::attempt::{AttemptHeadersOut, MessageAttemptOut, MessageEndpointOut};
 use crate::public::list::ListOut;
 use crate::public::query::{
     ContentQuery, EndpointQuery, PageQuery, StatusClassQuery, StatusQuery, WindowQuery,
@@ -34,6 +34,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .routes(routes!(of_destination))
         .routes(routes!(of_endpoint))
         .routes(routes!(one))
+        .routes(routes!(headers))
         .routes(routes!(expunge))
         .routes(routes!(destinations))
 }
@@ -209,6 +210,31 @@ async fn one(
         .map_err(|error| failure::store(&error))?
         .ok_or_else(no_entity)?;
     Ok(Json(attempt.into()))
+}
+
+/// Reads an attempt's headers, as far as they were kept.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers",
+    operation_id = "v1.message-attempt.get-headers",
+    tag = "Message Attempt",
+    responses((status = 200, description = "The answer", body = AttemptHeadersOut)),
+    extensions(("x-posthorn-scope" = json!("application")))
+)]
+async fn headers(
+    State(state): State<ApiState>,
+    caller: ApplicationCaller,
+    Path((_app, msg, attempt)): Path<(String, String, String)>,
+) -> Result<Json<AttemptHeadersOut>, ApiError> {
+    let id = AttemptId::parse(&attempt).map_err(|_no_id| no_entity())?;
+    let event = lookup::message(&state, &caller.application.id, &msg, Content::Skip).await?;
+    let found = state.store.attempt_headers(&event.place(), &id).await;
+    let headers = match found.map_err(|error| failure::store(&error))? {
+        Some(StoredHeaders::Kept(headers)) => headers,
+        Some(StoredHeaders::Unknown) => AttemptHeaders::default(),
+        None => return Err(no_entity()),
+    };
+    Ok(Json(headers.into()))
 }
 
 /// Removes an attempt's response.

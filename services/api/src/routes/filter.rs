@@ -85,7 +85,8 @@ fn status_class(query: &QueryParams) -> Result<Option<u8>, ApiError> {
     }
 }
 
-fn event_types(query: &QueryParams) -> Result<Vec<EventType>, ApiError> {
+/// Reads types of events.
+pub(crate) fn event_types(query: &QueryParams) -> Result<Vec<EventType>, ApiError> {
     let names = query.list("event_types");
     let parsed = names.iter().map(|name| EventType::parse(name));
     parsed
@@ -99,7 +100,8 @@ fn channels(query: &QueryParams) -> Result<Vec<Channel>, ApiError> {
     Ok(channel.into_iter().collect())
 }
 
-fn moment(query: &QueryParams, name: &str) -> Result<Option<Timestamp>, ApiError> {
+/// Reads a moment.
+pub(crate) fn moment(query: &QueryParams, name: &str) -> Result<Option<Timestamp>, ApiError> {
     let Some(text) = query.one(name) else {
         return Ok(None);
     };

@@ -4,16 +4,14 @@
 //! Paths that share a route with served operations belong here, too: what is served wins.
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use posthorn_public_http::ApiError;
 
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 50] = [
+const PATHS: [&str; 30] = [
     // applications
-    "/app/stats/count-active",
-    "/app/{app_id}/stats/attempts",
     "/app/{app_id}/alert-email",
     "/app/{app_id}/autoconfig",
     "/app/{app_id}/autoconfig/{*rest}",
@@ -22,15 +20,8 @@ const PATHS: [&str; 50] = [
     "/app/{app_id}/destination",
     "/app/{app_id}/destination/{*rest}",
     "/app/{app_id}/poller/{*rest}",
+    "/app/{app_id}/events/subscription/{*rest}",
     // endpoints
-    "/app/{app_id}/endpoint/{endpoint_id}/recover",
-    "/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
-    "/app/{app_id}/endpoint/{endpoint_id}/bulk-replay",
-    "/app/{app_id}/endpoint/{endpoint_id}/stats",
-    "/app/{app_id}/endpoint/{endpoint_id}/attempt-stats",
-    "/app/{app_id}/endpoint/{endpoint_id}/rate-limit-status",
-    "/app/{app_id}/endpoint/{endpoint_id}/send-example",
-    "/app/{app_id}/endpoint/{endpoint_id}/cancel-msgs",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation/{*rest}",
     "/app/{app_id}/endpoint/{endpoint_id}/msg/test-attempt",
@@ -40,13 +31,6 @@ const PATHS: [&str; 50] = [
     "/app/{app_id}/endpoint/{endpoint_id}/auto-config",
     "/app/{app_id}/endpoint/{endpoint_id}/connector",
     // messages and attempts
-    "/app/{app_id}/msg/precheck/active",
-    "/app/{app_id}/msg/expunge-all-contents",
-    "/app/{app_id}/msg/bulk-expunge",
-    "/app/{app_id}/msg/search",
-    "/app/{app_id}/msg/{msg_id}/raw",
-    "/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers",
-    "/app/{app_id}/attempt/endpoint/{endpoint_id}/count",
     "/msg/broadcast",
     "/events",
     // event types
@@ -54,10 +38,6 @@ const PATHS: [&str; 50] = [
     // everything else
     "/auth/{*rest}",
     "/admin/redrive-dlq",
-    "/background-task",
-    "/background-task/{task_id}",
-    "/stats/usage/event-types",
-    "/stats/usage/app",
     "/stats/app/{*rest}",
     "/stats/endpoint/count",
     "/connector",
@@ -72,8 +52,9 @@ pub(crate) fn router() -> Router<ApiState> {
     let router = PATHS.iter().fold(Router::new(), |router, path| {
         router.route(&format!("/api/v1{path}"), any(not_implemented))
     });
-    // The one group outside the base path.
     router
+        // Its other method is ingest's.
+        .route("/api/v1/app/{app_id}/events", get(not_implemented))
         .route("/ingest/api/v1/source", any(not_implemented))
         .route("/ingest/api/v1/source/{*rest}", any(not_implemented))
 }

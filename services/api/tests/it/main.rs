@@ -4,15 +4,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod bad_input;
 mod client;
 mod configuration;
 mod errors;
 mod event_types;
+mod figures;
 mod history;
 mod idempotency;
 mod operational;
 mod outage;
 mod portal;
+mod replay;
 mod resend;
 mod sample;
 mod tenants;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use posthorn_event_schema::{
-    ApplicationId, AttemptId, AttemptNumber, AttemptRecord, DeliveryId, EndpointId,
-    EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict, Outcome,
-    Progress, Response, SchemaVersion, Timestamp, Trigger, Verdict,
+    ApplicationId, AttemptHeaders, AttemptId, AttemptNumber, AttemptRecord, DeliveryId, EndpointId,
+    EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict, Mismatch,
+    Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger, Verdict,
 };
 
 use crate::world::{World, now};
@@ -33,6 +33,7 @@ pub(crate) fn event(world: &World, application: &ApplicationId, seconds_ago: u64
         producer_key: None,
         retention_hours: 24 * 90,
         trace_id: None,
+        config_revision: None,
     };
     Event {
         meta,
@@ -42,6 +43,16 @@ pub(crate) fn event(world: &World, application: &ApplicationId, seconds_ago: u64
 
 /// Fan-out's decision that an endpoint receives an event.
 pub(crate) fn matched(event: &Event, endpoint: &EndpointId) -> Outcome {
+    decided(event, endpoint, Verdict::Matched)
+}
+
+/// Fan-out's decision that a disabled endpoint does not.
+pub(crate) fn left_out(event: &Event, endpoint: &EndpointId) -> Outcome {
+    let reason = Mismatch::Disabled;
+    decided(event, endpoint, Verdict::NotMatched { reason })
+}
+
+fn decided(event: &Event, endpoint: &EndpointId, verdict: Verdict) -> Outcome {
     let meta = &event.meta;
     Outcome::Fanout(FanoutVerdict {
         version: SchemaVersion,
@@ -54,7 +65,7 @@ pub(crate) fn matched(event: &Event, endpoint: &EndpointId) -> Outcome {
         part: 0,
         endpoints: vec![EndpointVerdict {
             endpoint: endpoint.clone(),
-            verdict: Verdict::Matched,
+            verdict,
         }],
     })
 }
@@ -97,6 +108,11 @@ pub(crate) fn attempt(
             text: "answer".to_owned(),
             truncated: false,
         },
+        headers: Some(AttemptHeaders {
+            sent: vec![("svix-id".to_owned(), meta.id.to_string())],
+            received: Some(vec![("server".to_owned(), "shop".to_owned())]),
+            sensitive: vec!["x-api-key".to_owned()],
+        }),
         failure: (!delivered).then_some(FailureClass::Status5xx),
         progress,
         trace_id: None,

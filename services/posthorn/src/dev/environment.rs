@@ -109,7 +109,8 @@ pub(crate) fn mistakes(own: impl IntoIterator<Item = (String, String)>) -> Vec<S
         api_port: 0,
         secrets: &secrets,
     };
-    let mut env = Env::from_pairs(of_fleet(own, &around));
+    // With the drain of this process, which must be longer than a request of the sender.
+    let mut env = Env::from_pairs(of_fleet(own, &around)).with_defaults(of_process());
     Fleet::from_env(&mut env);
     env.survey(|env| {
         DevSettings::from_env(env);
@@ -149,6 +150,17 @@ mod tests {
             posthorn_chassis::telemetry::Settings::from_env("dev", env);
         });
         env.finish().unwrap();
+    }
+
+    #[test]
+    fn a_request_longer_than_the_drain_is_told_before_anything_starts() {
+        let timeout = |text: &str| [("POSTHORN_SENDER_TIMEOUT".to_owned(), text.to_owned())];
+        assert!(mistakes(timeout("5s")).is_empty());
+        let told = mistakes(timeout("6s"));
+        assert!(
+            told.len() == 1 && told[0].starts_with("POSTHORN_GRACE: "),
+            "{told:?}"
+        );
     }
 
     #[test]

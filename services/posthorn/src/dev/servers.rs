@@ -131,7 +131,7 @@ impl Servers {
     }
 }
 
-/// The programs of the folder in which the command is run, as `make setup` leaves them there.
+/// The programs of the folder in which the command is run, as `make tools` and earlier runs leave them there.
 fn tools(settings: &DevSettings) -> anyhow::Result<Tools> {
     let here = std::env::current_dir().context("cannot find the current folder")?;
     let mut tools = Tools::of_workspace(&here);

@@ -4,7 +4,9 @@
 
 mod config;
 mod idempotency;
+mod jobs;
 mod members;
+mod rejection;
 mod samples;
 mod streams;
 mod waiting;

@@ -64,6 +64,7 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         channels: None,
         secrets: Vec::new(),
         sealed_headers: None,
+        cancelled_before: None,
         retry_waits_ms: None,
     }
 }

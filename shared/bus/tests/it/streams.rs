@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use posthorn_bus::BusError;
-use posthorn_bus::topology::{Reader, Stream};
+use posthorn_bus::topology::{self, Reader, Stream};
+use posthorn_bus::{Bus, BusConfig, BusError, PublishError};
 use posthorn_event_schema::{DeliveryJob, Event, Partition};
+use posthorn_harness::TestNats;
 
 use crate::samples;
 
@@ -23,6 +24,50 @@ async fn everything_is_made_once_however_many_processes_try() {
         bus.messages(reader, 1).await.unwrap();
     }
     assert_eq!(Stream::ALL.len(), 6);
+}
+
+#[tokio::test]
+async fn a_server_with_little_storage_keeps_less_refused_input() {
+    let nats = TestNats::start_with(|options| {
+        options.extra_config = "jetstream { max_file_store: 300MB }".to_owned();
+    })
+    .await;
+    let bus = crate::connect(&nats).await;
+    bus.ensure().await.unwrap();
+    bus.ensure().await.unwrap();
+    bus.publish_event(&samples::event("event_1")).await.unwrap();
+    let size = stream_max_bytes(&nats, "REJECTED").await;
+    assert_eq!(size, topology::REJECTED_MAX_BYTES / 4);
+}
+
+#[tokio::test]
+async fn streams_have_the_limits_that_are_set() {
+    let nats = TestNats::start().await;
+    let bus = crate::connect(&nats).await;
+    bus.ensure().await.unwrap();
+    assert_eq!(stream_max_bytes(&nats, "EVENTS").await, -1);
+    let mut config = BusConfig::for_url(&nats.url());
+    config.stream_max_bytes = 1024 * 1024;
+    let bus = Bus::connect(&config, "test").await.unwrap();
+    bus.ensure().await.unwrap();
+    for stream in ["INBOX", "EVENTS", "JOBS", "WAITING", "OUTCOMES"] {
+        assert_eq!(stream_max_bytes(&nats, stream).await, 1024 * 1024);
+    }
+    let rejected = stream_max_bytes(&nats, "REJECTED").await;
+    assert_eq!(rejected, topology::REJECTED_MAX_BYTES);
+    let mut event = samples::event("event_1");
+    event.body = vec![b'x'; 600 * 1024].into();
+    bus.publish_event(&event).await.unwrap();
+    event.meta.id = posthorn_event_schema::EventId::parse("event_2").unwrap();
+    let refused = bus.publish_event(&event).await.unwrap_err();
+    assert!(matches!(refused, PublishError::Full(_)), "{refused:?}");
+}
+
+/// The limit as the server has it, seen by a client that knows nothing of ours.
+async fn stream_max_bytes(nats: &TestNats, stream: &str) -> i64 {
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream(stream).await;
+    stream.unwrap().cached_info().config.max_bytes
 }
 
 #[tokio::test]
@@ -51,8 +96,8 @@ async fn jobs_go_to_their_partition_and_come_again_when_given_back() {
     let jobs = endpoints
         .each_ref()
         .map(|endpoint| samples::job("event_1", endpoint));
-    bus.publish_jobs(&jobs).await.unwrap();
-    bus.publish_jobs(&jobs).await.unwrap();
+    bus.publish_jobs(jobs.to_vec()).await.unwrap();
+    bus.publish_jobs(jobs.to_vec()).await.unwrap();
 
     for endpoint in &endpoints {
         let partition = bus.partition(Partition::of(endpoint)).await.unwrap();
@@ -142,5 +187,28 @@ async fn nobody_there_is_an_error_within_the_time_to_connect() {
     assert_eq!(
         error.to_string(),
         "cannot connect to NATS at nats://127.0.0.1:1"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_that_nobody_answered_asks_again_at_once() {
+    let (nats, bus) = crate::start().await;
+    let mut messages = bus.messages(Reader::Fanout, 10).await.unwrap();
+    // As during a change of the stream's leader: the pull meets nobody who knows the consumer.
+    let raw = async_nats::connect(nats.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(raw)
+        .get_stream("EVENTS")
+        .await
+        .unwrap();
+    stream.delete_consumer("fanout").await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(300), messages.next()).await;
+    assert!(nothing.is_err(), "a message of a consumer that is gone");
+
+    bus.ensure().await.unwrap();
+    bus.publish_event(&samples::event("event_1")).await.unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(5), messages.next()).await;
+    assert_eq!(
+        Event::decode(next.unwrap().payload()).unwrap(),
+        samples::event("event_1")
     );
 }

@@ -42,6 +42,8 @@ metrics! {
             "Events that a producer has offered, by source (http, nats) and result.";
         EventsRejected = "posthorn.events.rejected", "{event}",
             "Events that were not accepted, by door and error code.";
+        IngestGivenUp = "posthorn.ingest.given_up", "{event}",
+            "Events with a key of which a late repetition may make a second one, by step (publish, mark).";
         FanoutDeliveries = "posthorn.fanout.deliveries", "{delivery}",
             "Deliveries that events were fanned out into.";
         Attempts = "posthorn.attempts", "{attempt}",

@@ -32,7 +32,16 @@ pub(super) fn columns(content: &str) -> String {
 pub(super) fn select(scope: &str, ascending: bool) -> String {
     let (_, order) = direction(ascending);
     format!(
-        "SELECT {} FROM attempts a \
+        "SELECT {} {} ORDER BY a.id {order} LIMIT $11",
+        columns("$12"),
+        filtered(scope)
+    )
+}
+
+/// `FROM` and `WHERE` of a list of attempts, with `$1` to `$10` of [`FilterParams`].
+pub(super) fn filtered(scope: &str) -> String {
+    format!(
+        "FROM attempts a \
          WHERE a.application_id = $1 AND {scope} AND a.id > $2 AND a.id < $3 \
            AND ($4::timestamptz IS NULL OR a.started_at > $4) \
            AND ($5::timestamptz IS NULL OR a.started_at < $5) \
@@ -43,9 +52,7 @@ pub(super) fn select(scope: &str, ascending: bool) -> String {
                SELECT FROM events e \
                WHERE e.application_id = a.application_id AND e.id = a.event_id \
                  AND e.day = a.day AND ($9 IS NULL OR e.channels && $9) \
-                 AND ($10 IS NULL OR $10 = ANY(e.tags)))) \
-         ORDER BY a.id {order} LIMIT $11",
-        columns("$12")
+                 AND ($10 IS NULL OR $10 = ANY(e.tags))))"
     )
 }
 
@@ -90,6 +97,13 @@ impl Range {
                 }
             }
         }
+    }
+}
+
+impl Range {
+    /// Both ends, excluded.
+    pub(super) fn ends(&self) -> (&str, &str) {
+        (&self.lowest, &self.highest)
     }
 }
 
@@ -140,6 +154,13 @@ impl<'a> FilterParams<'a> {
 
     /// `$1` to `$12`.
     pub(super) fn list(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let mut list = self.filters();
+        list.push(&self.content);
+        list
+    }
+
+    /// `$1` to `$11`: of a query that reads no columns.
+    pub(super) fn filters(&self) -> Vec<&(dyn ToSql + Sync)> {
         vec![
             &self.application,
             &self.lowest,
@@ -152,7 +173,6 @@ impl<'a> FilterParams<'a> {
             &self.channels,
             &self.tag,
             &self.rows,
-            &self.content,
         ]
     }
 }

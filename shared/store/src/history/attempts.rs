@@ -3,8 +3,8 @@
 //! Attempt ids are made when the request begins and sort by time, so lists go by id.
 
 use posthorn_event_schema::{
-    ApplicationId, AttemptId, Channel, DeliveryId, EndpointId, EventId, EventType, Timestamp,
-    Trigger,
+    ApplicationId, AttemptHeaders, AttemptId, Channel, DeliveryId, EndpointId, EventId, EventType,
+    Timestamp, Trigger,
 };
 use tokio_postgres::Row;
 
@@ -155,6 +155,46 @@ impl Store {
         ];
         let row = self.client().await?.query_opt(&sql, params).await?;
         row.as_ref().map(read).transpose()
+    }
+}
+
+/// An attempt's headers, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredHeaders {
+    /// What was kept.
+    Kept(AttemptHeaders),
+    /// It was made before headers were kept.
+    Unknown,
+}
+
+impl Store {
+    /// Reads the headers of one attempt of an event.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn attempt_headers(
+        &self,
+        place: &EventPlace,
+        id: &AttemptId,
+    ) -> Result<Option<StoredHeaders>, StoreError> {
+        let sql = "SELECT headers FROM attempts WHERE application_id = $1 AND event_id = $2 \
+                   AND id = $3 AND day BETWEEN $4 AND $5 LIMIT 1";
+        let params: crate::pool::Params<'_> = &[
+            &place.application.as_str(),
+            &place.event.as_str(),
+            &id.as_str(),
+            &place.days.first,
+            &place.days.last,
+        ];
+        let Some(row) = self.client().await?.query_opt(sql, params).await? else {
+            return Ok(None);
+        };
+        let Some(text) = get::<Option<&str>>(&row, "headers")? else {
+            return Ok(Some(StoredHeaders::Unknown));
+        };
+        let corrupt = |_shape| StoreError::Corrupt { column: "headers" };
+        let headers = serde_json::from_str(text).map_err(corrupt)?;
+        Ok(Some(StoredHeaders::Kept(headers)))
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) struct Days {
 }
 
 impl Days {
-    fn between(from: Timestamp, until: Timestamp) -> Self {
+    /// The days of a span of time.
+    pub(crate) fn between(from: Timestamp, until: Timestamp) -> Self {
         Self {
             first: day_of(from),
             last: day_of(until),

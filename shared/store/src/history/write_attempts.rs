@@ -13,11 +13,11 @@ use crate::pool::{Params, Transaction};
 const INSERT: &str = "
     INSERT INTO attempts (started_at, next_attempt_at, duration_ms, day, number, status, state,
                           trigger, truncated, application_id, event_id, id, endpoint_id,
-                          delivery_id, event_type, failure, trace_id, url, response)
+                          delivery_id, event_type, failure, trace_id, url, response, headers)
     SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[],
                          $6::int[], $7::smallint[], $8::smallint[], $9::bool[], $10::text[],
                          $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-                         $16::text[], $17::text[], $18::text[], $19::text[])
+                         $16::text[], $17::text[], $18::text[], $19::text[], $20::text[])
     ON CONFLICT DO NOTHING";
 
 /// Attempts, column by column, as `unnest` takes them.
@@ -42,6 +42,7 @@ pub(super) struct AttemptColumns<'a> {
     trace_ids: Vec<Option<Cow<'a, str>>>,
     urls: Vec<Cow<'a, str>>,
     responses: Vec<Cow<'a, str>>,
+    headers: Vec<Option<String>>,
 }
 
 impl<'a> AttemptColumns<'a> {
@@ -67,6 +68,10 @@ impl<'a> AttemptColumns<'a> {
         self.trace_ids.push(attempt.trace_id.as_deref().map(clean));
         self.urls.push(clean(&attempt.url));
         self.responses.push(clean(&attempt.response.text));
+        // As JSON, where a NUL is written in other characters.
+        let headers = attempt.headers.as_ref();
+        self.headers
+            .push(headers.and_then(|headers| serde_json::to_string(headers).ok()));
     }
 
     pub(super) async fn insert(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
@@ -93,6 +98,7 @@ impl<'a> AttemptColumns<'a> {
             &self.trace_ids,
             &self.urls,
             &self.responses,
+            &self.headers,
         ];
         transaction.execute(INSERT, params).await?;
         Ok(())

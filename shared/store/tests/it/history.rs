@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use posthorn_event_schema::{Event, EventType, Verdict};
+use posthorn_event_schema::{DeliveryId, Event, EventType, Outcome, RunId, Verdict};
 use posthorn_store::history::{
-    AttemptFilter, Body, Content, DeliveryState, EndpointEventFilter, EventFilter, StoredDelivery,
-    StoredEvent, day_of,
+    AttemptFilter, Body, Content, DeliveryState, EndpointEventFilter, EventFilter, Fate, Replay,
+    ReplayPosition, StoredDelivery, StoredEvent, StoredHeaders, day_of,
 };
 use posthorn_store::{Page, Position, Store};
 
@@ -250,6 +250,12 @@ async fn attempts_are_found_by_filter() {
         .await
         .unwrap();
     let place = found.unwrap().place();
+    let headers = store.attempt_headers(&place, &all[1].id).await.unwrap();
+    let Some(StoredHeaders::Kept(headers)) = headers else {
+        panic!("{headers:?}");
+    };
+    let server = ("server".to_owned(), "a\0b".to_owned());
+    assert_eq!(headers.received, Some(vec![server]));
     let filter = AttemptFilter {
         endpoint: Some(endpoint("b")),
         ..Default::default()
@@ -321,4 +327,59 @@ async fn retention_drops_whole_days_and_nothing_else() {
     assert_eq!(only_event(&store).await.id, new.meta.id);
     // A late message of a dropped day gets its partition again.
     store.write_events(&[old]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replay_that_is_done_once_more_knows_what_it_has_delivered() {
+    let (_database, store) = store().await;
+    let (_delivered, other) = two_events(&store).await;
+    let run = RunId::parse("run_1").unwrap();
+    let waiting = Fate::Delivery {
+        states: vec![DeliveryState::Waiting],
+        status_class: None,
+    };
+    let found = async |fate: &Fate, name: &str| {
+        let replay = Replay {
+            application: application(),
+            endpoint: endpoint(name),
+            run: run.clone(),
+            event_types: Vec::new(),
+            channels: Vec::new(),
+            tag: None,
+            fate: fate.clone(),
+        };
+        let start = now().minus(Duration::from_secs(3_600));
+        let from = ReplayPosition {
+            at: start,
+            event: None,
+        };
+        let end = now().plus(Duration::from_secs(1));
+        let events = store.replay_events(&replay, &from, end, 10).await.unwrap();
+        let count = store.count_replay(&replay, start, end).await.unwrap();
+        assert_eq!(usize::try_from(count).unwrap(), events.len());
+        let fates = events
+            .iter()
+            .map(|event| (event.id == other.meta.id, event.done));
+        fates.collect::<Vec<_>>()
+    };
+    assert_eq!(found(&waiting, "a").await, [(true, false)]);
+    assert_eq!(found(&Fate::NotMatched, "a").await, [(true, true); 0]);
+    assert_eq!(
+        found(&Fate::NotMatched, "b").await,
+        [(false, false), (true, false)]
+    );
+
+    for name in ["a", "b"] {
+        let mut replayed = attempt(&other, name, 3);
+        let Outcome::Attempt(record) = &mut replayed else {
+            unreachable!("it is an attempt");
+        };
+        record.delivery = DeliveryId::manual(&other.meta.id, &endpoint(name), &run);
+        store.write_outcomes(&[replayed]).await.unwrap();
+    }
+    assert_eq!(found(&waiting, "a").await, [(true, true)]);
+    assert_eq!(
+        found(&Fate::NotMatched, "b").await,
+        [(false, false), (true, true)]
+    );
 }

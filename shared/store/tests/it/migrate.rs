@@ -13,6 +13,6 @@ async fn two_processes_may_migrate_at_once() {
 
     let mut applied = [one.unwrap(), other.unwrap(), third.unwrap()];
     applied.sort_unstable();
-    assert_eq!(applied, [0, 0, 6]);
+    assert!(applied[..2] == [0, 0] && applied[2] > 0, "{applied:?}");
     assert_eq!(migrate(&config).await.unwrap(), 0);
 }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use posthorn_event_schema::{
-    ApplicationId, AttemptId, AttemptNumber, AttemptRecord, Channel, DeliveryId, EndpointId,
-    EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict, Mismatch,
-    OrganizationId, Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger, Verdict,
+    ApplicationId, AttemptHeaders, AttemptId, AttemptNumber, AttemptRecord, Channel, DeliveryId,
+    EndpointId, EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict,
+    Mismatch, OrganizationId, Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
+    Verdict,
 };
 use posthorn_harness::TestDatabase;
 use posthorn_store::{Store, StoreConfig, migrate};
@@ -55,6 +56,7 @@ pub(crate) fn event(accepted_at: Timestamp, number: u8) -> Event {
         producer_key: None,
         retention_hours: 24 * 90,
         trace_id: None,
+        config_revision: None,
     };
     Event {
         meta,
@@ -114,6 +116,11 @@ pub(crate) fn attempt(event: &Event, to: &str, number: u16) -> Outcome {
             text: "a\0b".to_owned(),
             truncated: false,
         },
+        headers: Some(AttemptHeaders {
+            sent: vec![("svix-id".to_owned(), event.meta.id.to_string())],
+            received: Some(vec![("server".to_owned(), "a\0b".to_owned())]),
+            sensitive: Vec::new(),
+        }),
         failure: (!delivered).then_some(FailureClass::Status5xx),
         progress: if delivered {
             Progress::Delivered

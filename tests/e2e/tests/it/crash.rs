@@ -1,12 +1,12 @@
 //! SIGKILL of any part under load: every accepted event is delivered, duplicates are counted.
 //!
-//! The figures are printed; `cargo test … crash -- --nocapture` shows them.
+//! The figures are shown in the output of `make test`.
 
 use std::time::Duration;
 
 use crate::WHOLE_MACHINE;
 use posthorn_e2e::stack::database;
-use posthorn_e2e::{Fleet, Load, Producer, Role, Settings};
+use posthorn_e2e::{Fleet, Load, Producer, Role, Settings, report};
 use posthorn_harness::{Receiver, SyncInterval, TestDatabase, TestNats};
 
 /// Events per second while things are killed.
@@ -54,7 +54,7 @@ impl UnderLoad {
         tokio::time::sleep(WHILE).await;
         let sent = load.end().await;
         let tally = sent.wait_delivered(&self.receiver, &["/one", "/two"]).await;
-        println!(
+        report(&format!(
             "{what}: {} events accepted at {:.0}/s, {} deliveries, 0 lost, {} duplicates, \
              {} publishes repeated",
             tally.accepted,
@@ -62,7 +62,7 @@ impl UnderLoad {
             tally.accepted * 2,
             tally.duplicates,
             sent.repeated,
-        );
+        ));
         assert!(
             tally.rate >= 200.0,
             "the load was only {:.0} events/s",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthorn_e2e::{Client, Load, Stack};
+use posthorn_e2e::{Client, Load, Stack, report};
 use posthorn_harness::{Behaviour, Received, Receiver, eventually};
 use serde_json::json;
 
@@ -247,10 +247,10 @@ async fn a_backlog_on_disk_is_delivered_once_the_endpoint_works_again() {
     let works_since = std::time::Instant::now();
     let sent = load.end().await;
     let tally = sent.wait_delivered(&receiver, &["/hook"]).await;
-    println!(
+    report(&format!(
         "backlog: {parked} deliveries on disk, {} events delivered {:?} after the endpoint works",
         tally.accepted,
         works_since.elapsed()
-    );
+    ));
     stack.stop().await;
 }

@@ -1,181 +1,220 @@
-//! Bad input at each door gets a precise error, and nothing is lost.
+//! Bad input at the HTTP doors gets a precise error, and without JetStream nothing is accepted.
 
 use std::time::Duration;
 
-use posthorn_e2e::{Client, Producer, Stack};
+use posthorn_e2e::client::{Answer, text};
+use posthorn_e2e::{Client, Stack};
 use posthorn_harness::eventually;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::SOON;
 
-/// The reasons of what was rejected, once there are `count` of them.
-async fn rejections(producer: &Producer, count: u64) -> Vec<String> {
-    let stream = producer.jetstream().get_stream("REJECTED").await.unwrap();
-    eventually(SOON, "the rejections", async || {
-        match stream.get_info().await.unwrap().state.messages {
-            stored if stored >= count => Ok(()),
-            stored => Err(format!("{stored} rejections")),
-        }
-    })
-    .await;
-    let mut codes = Vec::new();
-    for sequence in 1..=count {
-        let message = stream.direct_get(sequence).await.unwrap();
-        let end = message
-            .payload
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap();
-        let meta: Value = serde_json::from_slice(&message.payload[..end]).unwrap();
-        codes.push(posthorn_e2e::client::text(&meta["code"]));
+/// A body for a door, and what is wrong with it.
+struct Bad {
+    door: &'static str,
+    body: String,
+    status: u16,
+    /// The problem's place below `body`, or the error's code.
+    place: &'static [&'static str],
+}
+
+fn bad(
+    door: &'static str,
+    body: impl Into<String>,
+    status: u16,
+    place: &'static [&'static str],
+) -> Bad {
+    let body = body.into();
+    Bad {
+        door,
+        body,
+        status,
+        place,
     }
-    codes
+}
+
+fn bad_events() -> Vec<Bad> {
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let event = |more: &str| format!(r#"{{"type":"a","data":1{more}}}"#);
+    let long = format!("\"{}\"", "x".repeat(500_000));
+    vec![
+        bad("events", "{", 400, &["invalid_json"]),
+        bad("events", "", 400, &["invalid_json"]),
+        bad("events", r#"["a",1,null,null]"#, 422, &[]),
+        bad("events", &*long, 422, &[]),
+        bad("events", r#"{"data":1}"#, 422, &["type"]),
+        bad("events", r#"{"type":"a b","data":1}"#, 422, &["type"]),
+        bad("events", r#"{"type":1,"data":1}"#, 422, &["type"]),
+        bad("events", format!(r#"{{"type":{long}}}"#), 422, &["type"]),
+        bad("events", r#"{"type":"a"}"#, 422, &["data"]),
+        bad(
+            "events",
+            format!(r#"{{"type":"a","data":{deep}}}"#),
+            422,
+            &["data"],
+        ),
+        bad("events", event(r#","id":"a b""#), 422, &["id"]),
+        bad("events", event(r#","id":{}"#), 422, &["id"]),
+        bad(
+            "events",
+            event(r#","timestamp":"now""#),
+            422,
+            &["timestamp"],
+        ),
+        bad("events", event(r#","timestamp":1"#), 422, &["timestamp"]),
+        bad("events", event(r#","Id":"e1""#), 422, &["Id"]),
+        bad("events", event(r#","data":2"#), 422, &["data"]),
+    ]
+}
+
+fn bad_messages() -> Vec<Bad> {
+    let message = |more: &str| format!(r#"{{"eventType":"a","payload":{{}}{more}}}"#);
+    let long = format!("\"{}\"", "x".repeat(500_000));
+    vec![
+        bad(
+            "msg",
+            r#"{"eventType":"a","payload":{}"#,
+            400,
+            &["invalid_json"],
+        ),
+        bad("msg", r#"["a",{}]"#, 422, &[]),
+        bad("msg", "null", 422, &[]),
+        bad("msg", &*long, 422, &[]),
+        bad("msg", r#"{"payload":{}}"#, 422, &[]),
+        bad(
+            "msg",
+            r#"{"eventType":1,"payload":{}}"#,
+            422,
+            &["eventType"],
+        ),
+        bad(
+            "msg",
+            r#"{"eventType":"a..b","payload":{}}"#,
+            422,
+            &["eventType"],
+        ),
+        bad(
+            "msg",
+            r#"{"eventType":"a","payload":[]}"#,
+            422,
+            &["payload"],
+        ),
+        bad(
+            "msg",
+            message(r#","channels":["ok","a b"]"#),
+            422,
+            &["channels", "[1]"],
+        ),
+        bad(
+            "msg",
+            message(r#","channels":["ok",1]"#),
+            422,
+            &["channels", "[1]"],
+        ),
+        bad(
+            "msg",
+            message(&format!(r#","channels":{:?}"#, ["a"; 11])),
+            422,
+            &["channels"],
+        ),
+        bad("msg", message(r#","tags":["a,b"]"#), 422, &["tags", "[0]"]),
+        bad("msg", message(r#","eventId":"msg_1""#), 422, &["eventId"]),
+        bad("msg", message(r#","eventId":"a b""#), 422, &["eventId"]),
+        bad(
+            "msg",
+            message(r#","payloadRetentionPeriod":91"#),
+            422,
+            &["payloadRetentionPeriod"],
+        ),
+    ]
+}
+
+/// The errors of an answer, which must have one of Svix's two shapes.
+#[track_caller]
+fn assert_told(answer: &Answer, bad: &Bad) {
+    let what = format!("{} {:.100} {answer:?}", bad.door, bad.body);
+    assert_eq!(answer.status, bad.status, "{what}");
+    let bytes = answer.body.to_string().len();
+    assert!(bytes < 600, "{bytes} bytes: {what}");
+    if bad.status == 400 {
+        assert_eq!(answer.body["code"], bad.place[0], "{what}");
+        return assert!(answer.body["detail"].is_string(), "{what}");
+    }
+    let problem = &answer.body["detail"][0];
+    let place: Vec<_> = ["body"].iter().chain(bad.place).collect();
+    assert_eq!(problem["loc"], json!(place), "{what}");
+    assert!(text(&problem["type"]).starts_with("value_error"), "{what}");
+    assert!(!text(&problem["msg"]).is_empty(), "{what}");
 }
 
 #[tokio::test]
 async fn bad_input_over_http_is_told_precisely() {
     let stack = Stack::start().await;
     let app = stack.client.application("acme").await;
-    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
-    let large = format!(r#"{{"type":"a","data":"{}"}}"#, "x".repeat(3 * 1024 * 1024));
-    let cases: [(&str, String, u16, &str); 9] = [
-        ("events", "{".to_owned(), 400, "invalid_json"),
-        ("events", r#"{"data":1}"#.to_owned(), 422, "type"),
-        (
-            "events",
-            r#"{"type":"a b","data":1}"#.to_owned(),
-            422,
-            "type",
-        ),
-        ("events", r#"{"type":"a"}"#.to_owned(), 422, "data"),
-        (
-            "events",
-            r#"{"type":"a","data":1,"id":"a b"}"#.to_owned(),
-            422,
-            "id",
-        ),
-        (
-            "events",
-            format!(r#"{{"type":"a","data":{deep}}}"#),
-            422,
-            "data",
-        ),
-        ("events", large, 413, "payload_too_large"),
-        (
-            "msg",
-            r#"{"eventType":"a","payload":[]}"#.to_owned(),
-            422,
-            "payload",
-        ),
-        (
-            "msg",
-            r#"{"eventType":"a","payload":{}"#.to_owned(),
-            400,
-            "invalid_json",
-        ),
-    ];
     for base in [stack.client.clone(), stack.client.at(&stack.ingest_url)] {
-        for (door, body, status, word) in &cases {
-            let request = base.request("POST", &format!("/app/{app}/{door}"));
-            let answer = Client::send(request.body(body.clone())).await;
-            assert_eq!(answer.status, *status, "{door} {body:.100} {answer:?}");
-            assert!(answer.body.to_string().contains(word), "{word}: {answer:?}");
+        for bad in bad_events().into_iter().chain(bad_messages()) {
+            let request = base.request("POST", &format!("/app/{app}/{}", bad.door));
+            let answer = Client::send(request.body(bad.body.clone())).await;
+            assert_told(&answer, &bad);
         }
-        let body = json!({"type": "a", "data": 1});
-        let missing = base.post("/app/nobody/events", &body).await;
+        let large = format!(r#"{{"type":"a","data":"{}"}}"#, "x".repeat(3 * 1024 * 1024));
+        let request = base.request("POST", &format!("/app/{app}/events"));
+        let answer = Client::send(request.body(large)).await;
         assert_eq!(
-            (missing.status, &missing.body["code"]),
-            (404, &json!("not_found"))
+            (answer.status, &answer.body["code"]),
+            (413, &json!("payload_too_large"))
         );
-        let stranger = base
-            .with_token("nonsense")
-            .post(&format!("/app/{app}/events"), &body)
-            .await;
-        assert_eq!(stranger.status, 401, "{stranger:?}");
-        let method = Client::send(base.request("DELETE", &format!("/app/{app}/events"))).await;
-        assert_eq!(
-            (method.status, &method.body["code"]),
-            (405, &json!("method_not_allowed"))
-        );
-        let route = base.get("/nothing/here").await;
-        assert_eq!(
-            (route.status, &route.body["code"]),
-            (404, &json!("not_found"))
-        );
+        assert_keys_are_checked(&base, &app).await;
+        assert_routes_are_checked(&base, &app).await;
     }
     stack.stop().await;
 }
 
-#[tokio::test]
-async fn bad_input_over_nats_requests_is_answered_and_kept() {
-    let stack = Stack::start().await;
-    stack.client.application("acme").await;
-    let producer = stack.producer().await;
-    let good = r#"{"type":"a","data":1}"#;
-    let cases = [
-        ("posthorn.publish.acme", "{", "invalid_json"),
-        ("posthorn.publish.acme", r#"{"data":1}"#, "invalid_event"),
-        ("posthorn.publish.nobody", good, "application_not_found"),
-        ("posthorn.publish.a*b", good, "invalid_subject"),
-    ];
-    let mut expected = Vec::new();
-    for (subject, body, code) in cases.iter().take(3) {
-        let answer = producer.request(subject, *body).await;
-        assert_eq!(answer["error"]["code"], *code, "{answer}");
-        assert!(!answer["error"]["detail"].as_str().unwrap().is_empty());
-        expected.push((*code).to_owned());
-    }
-    let headers = [("Posthorn-App", "a b")];
-    let answer = producer
-        .request_with("posthorn.publish.acme", &headers, good)
-        .await;
-    assert_eq!(answer["error"]["code"], "invalid_header", "{answer}");
-    expected.push("invalid_header".to_owned());
-    assert_eq!(rejections(&producer, 4).await, expected);
-    stack.stop().await;
-}
-
-#[tokio::test]
-async fn bad_input_published_on_nats_is_kept_with_its_reason_and_stops_nothing() {
-    let stack = Stack::start().await;
-    let client = &stack.client;
-    let app = client.application("acme").await;
-    let producer = stack.producer().await;
-    for (subject, body) in [
-        ("posthorn.events.acme.a", "not json"),
-        ("posthorn.events.nobody.a", r#"{"data":1}"#),
-        ("posthorn.events.acme.a", r#"{"type":"b","data":1}"#),
-        ("posthorn.events.acme", r#"{"type":"b","data":1}"#),
+/// An idempotency key has 1 to 256 visible characters, at each door.
+async fn assert_keys_are_checked(base: &Client, app: &str) {
+    for (door, body) in [
+        ("events", r#"{"type":"a","data":1}"#),
+        ("msg", r#"{"eventType":"a","payload":{}}"#),
     ] {
-        producer.try_publish(subject, &[], body.into()).await;
+        for key in ["", &"k".repeat(257), "schlüssel"] {
+            let request = base.request("POST", &format!("/app/{app}/{door}"));
+            let key = http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
+            let answer = Client::send(request.header("idempotency-key", key).body(body)).await;
+            assert_eq!(answer.status, 422, "{answer:?}");
+            let problem = &answer.body["detail"][0];
+            assert_eq!(problem["loc"], json!(["header", "idempotency-key"]));
+            assert_eq!(problem["type"], "value_error");
+        }
     }
-    producer
-        .publish("posthorn.events.acme.a", r#"{"id":"good","data":1}"#)
-        .await;
-    eventually(SOON, "the good event in history", async || {
-        let read = client.get(&format!("/app/{app}/msg/good")).await;
-        if read.status == 200 {
-            Ok(())
-        } else {
-            Err(format!("{read:?}"))
-        }
-    })
-    .await;
-    let mut codes = rejections(&producer, 3).await;
-    codes.sort();
-    assert_eq!(
-        codes,
-        ["application_not_found", "invalid_event", "invalid_json"]
-    );
-    let inbox = producer.jetstream().get_stream("INBOX").await.unwrap();
-    eventually(SOON, "an empty inbox", async || {
-        match inbox.get_info().await.unwrap().state.messages {
-            0 => Ok(()),
-            count => Err(format!("{count} messages")),
-        }
-    })
-    .await;
-    stack.stop().await;
+}
+
+async fn assert_routes_are_checked(base: &Client, app: &str) {
+    let body = json!({"type": "a", "data": 1});
+    let stranger = base.with_token("nonsense");
+    let path = format!("/app/{app}/events");
+    for (answer, status, code) in [
+        (
+            base.post("/app/nobody/events", &body).await,
+            404,
+            "not_found",
+        ),
+        (base.post("/app/%ff/events", &body).await, 404, "not_found"),
+        (base.post("/app/%ff/msg", &body).await, 404, "not_found"),
+        (base.get("/nothing/here").await, 404, "not_found"),
+        (
+            stranger.post(&path, &body).await,
+            401,
+            "authentication_failed",
+        ),
+        (
+            Client::send(base.request("DELETE", &path)).await,
+            405,
+            "method_not_allowed",
+        ),
+    ] {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.body["code"], code, "{answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -187,6 +226,9 @@ async fn without_jetstream_nothing_is_accepted_and_the_caller_is_told_when_to_co
     let path = format!("/app/{app}/events");
     assert_eq!(stack.client.post(&path, &body).await.status, 202);
     stack.nats.kill();
+    // Whether there is such an application cannot be known now.
+    let unknown = stack.client.post("/app/nobody/events", &body).await;
+    assert_eq!(unknown.status, 503, "{unknown:?}");
     let started = std::time::Instant::now();
     let refused = stack.client.post(&path, &body).await;
     assert_eq!(
@@ -210,5 +252,35 @@ async fn without_jetstream_nothing_is_accepted_and_the_caller_is_told_when_to_co
         }
     })
     .await;
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn without_its_stream_an_event_is_refused_at_every_door_that_answers() {
+    let stack =
+        Stack::start_with(|settings| settings.with("POSTHORN_NATS_PUBLISH_TIMEOUT", "500ms")).await;
+    let app = stack.client.application("acme").await;
+    let producer = stack.producer().await;
+    producer.jetstream().delete_stream("EVENTS").await.unwrap();
+    for (door, body) in [
+        ("events", json!({"type": "a", "data": 1})),
+        ("msg", json!({"eventType": "a", "payload": {}})),
+    ] {
+        let refused = stack
+            .client
+            .post(&format!("/app/{app}/{door}"), &body)
+            .await;
+        assert_eq!(
+            (refused.status, &refused.body["code"]),
+            (503, &json!("unavailable"))
+        );
+        assert_eq!(refused.retry_after.as_deref(), Some("1"));
+    }
+    let body = r#"{"type":"a","data":1}"#;
+    let answer = producer.request("posthorn.publish.acme", body).await;
+    assert_eq!(answer["error"]["code"], "unavailable", "{answer}");
+    // It is no fault of the input, so nothing is rejected.
+    let rejected = producer.jetstream().get_stream("REJECTED").await.unwrap();
+    assert_eq!(rejected.get_info().await.unwrap().state.messages, 0);
     stack.stop().await;
 }

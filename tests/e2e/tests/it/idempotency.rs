@@ -1,11 +1,15 @@
-//! One key, one event: over each door, at once and later.
+//! One key, one event: over each door, at once and later, and whatever dies in between.
 
 use std::collections::HashSet;
 
+use futures::TryStreamExt;
 use futures::future::join_all;
+use posthorn_bus::idempotency::Claim;
 use posthorn_e2e::client::text;
 use posthorn_e2e::{Client, Stack};
-use posthorn_harness::Receiver;
+use posthorn_event_schema::{ApplicationId, Event, EventId, subject};
+use posthorn_harness::{Receiver, eventually};
+use posthorn_ingest::config::DEFAULT_ORGANIZATION;
 use serde_json::json;
 
 use crate::SOON;
@@ -71,5 +75,169 @@ async fn a_producers_own_id_makes_one_event_over_every_door() {
     receiver.wait_for("/hook", 1, SOON).await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(receiver.count("/hook"), 1);
+    stack.stop().await;
+}
+
+/// The crash is played: what ingest leaves behind when it dies after claiming a key and before it
+/// publishes is exactly the claim.
+#[tokio::test]
+async fn a_crash_between_claim_and_publish_makes_one_event() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let body = json!({"eventType": "a", "payload": {"n": 1}});
+    let send = async || {
+        let request = stack.client.request("POST", &format!("/app/{app}/msg"));
+        let sent = Client::send(request.header("idempotency-key", "key-1").json(&body)).await;
+        assert_eq!(sent.status, 202, "{sent:?}");
+        text(&sent.body["id"])
+    };
+    // Only a first request shows what a claim of this key and body looks like.
+    let first = send().await;
+    receiver.wait_for("/hook", 1, SOON).await;
+    let jetstream = stack.producer().await.jetstream().clone();
+    let keys = jetstream.get_key_value("idempotency").await.unwrap();
+    let names: Vec<String> = keys.keys().await.unwrap().try_collect().await.unwrap();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let published = eventually(SOON, "the mark", async || {
+        let claim = keys.get(&names[0]).await.unwrap().ok_or("no claim")?;
+        let claim: Claim = serde_json::from_slice(&claim).unwrap();
+        if claim.published {
+            Ok(claim)
+        } else {
+            Err("not marked".to_owned())
+        }
+    })
+    .await;
+    let left_behind = Claim {
+        event: EventId::parse("msg_2tWQBqZ3kVnN1xqYH4vH8mFzKcE").unwrap(),
+        published: false,
+        ..published
+    };
+    let value = serde_json::to_vec(&left_behind).unwrap();
+    keys.put(&names[0], value.into()).await.unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(send().await, left_behind.event.as_str());
+    }
+    receiver.wait_for("/hook", 2, SOON).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let received = receiver.received("/hook");
+    let ids: Vec<_> = received.iter().map(|one| one.header("svix-id")).collect();
+    assert_eq!(ids, [Some(&*first), Some(left_behind.event.as_str())]);
+    stack.stop().await;
+}
+
+/// The second hand-out is played by storing the event twice, under different message ids.
+#[tokio::test]
+async fn an_event_fanned_out_twice_is_delivered_once() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let app = stack.client.application("acme").await;
+    for path in ["/one", "/two"] {
+        stack.client.endpoint(&app, &receiver.url(path)).await;
+    }
+    let meta = json!({
+        "v": 1,
+        "id": "event_1",
+        "organization": DEFAULT_ORGANIZATION,
+        "application": app,
+        "type": "file.deleted",
+        "accepted_at": unix_micros(),
+        "retention_hours": 1,
+    });
+    let event = Event {
+        meta: serde_json::from_value(meta).unwrap(),
+        body: "{}".into(),
+    };
+    let application = ApplicationId::parse(&app).unwrap();
+    let producer = stack.producer().await;
+    for id in ["first", "second"] {
+        let headers = [("Nats-Msg-Id", id)];
+        let subject = subject::event(&application);
+        producer
+            .publish_with(&subject, &headers, event.encode())
+            .await;
+    }
+    let events = producer.jetstream().get_stream("EVENTS").await.unwrap();
+    eventually(SOON, "both to be fanned out", async || {
+        let state = events.get_info().await.unwrap().state;
+        if (state.last_sequence, state.messages) == (2, 0) {
+            Ok(())
+        } else {
+            Err(format!("{state:?}"))
+        }
+    })
+    .await;
+    stack.client.attempts(&app, "event_1", 2).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!((receiver.count("/one"), receiver.count("/two")), (1, 1));
+    assert_eq!(stack.client.attempts(&app, "event_1", 2).await.len(), 2);
+    stack.stop().await;
+}
+
+fn unix_micros() -> i64 {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(now.as_micros()).unwrap()
+}
+
+#[tokio::test]
+async fn a_key_on_nats_is_one_applications_own() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    for name in ["acme", "globex"] {
+        let app = stack.client.application(name).await;
+        let hook = receiver.url(&format!("/{name}"));
+        stack.client.endpoint(&app, &hook).await;
+    }
+    let producer = stack.producer().await;
+    let send = async |app: &str, header: &str, body: &'static str| {
+        let subject = format!("posthorn.events.{app}.order.paid");
+        let headers = [(header, "order-17")];
+        producer.publish_with(&subject, &headers, body).await;
+    };
+    // JetStream itself tells nobody's `Nats-Msg-Id` apart, but only for a tenth of a second.
+    send("acme", "Nats-Msg-Id", r#"{"data":1}"#).await;
+    tokio::time::sleep(2 * posthorn_bus::topology::INBOX_DUPLICATE_WINDOW).await;
+    send("globex", "Nats-Msg-Id", r#"{"data":1}"#).await;
+    tokio::time::sleep(2 * posthorn_bus::topology::INBOX_DUPLICATE_WINDOW).await;
+    receiver.wait_for("/acme", 1, SOON).await;
+    receiver.wait_for("/globex", 1, SOON).await;
+    // The same key with another event is a conflict that can be seen, by either header.
+    send("acme", "Nats-Msg-Id", r#"{"data":2}"#).await;
+    send("acme", "Posthorn-Idempotency-Key", r#"{"data":3}"#).await;
+    // The same event twice is one event.
+    send("globex", "Posthorn-Idempotency-Key", r#"{"data":1}"#).await;
+    let kept = crate::nats_doors::rejections(&producer, 2).await;
+    let codes: Vec<_> = kept.iter().map(|one| one.meta.code.as_str()).collect();
+    assert_eq!(codes, ["idempotency_conflict", "idempotency_conflict"]);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!((receiver.count("/acme"), receiver.count("/globex")), (1, 1));
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn with_our_own_header_two_applications_may_use_a_key_in_the_same_instant() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let producer = stack.producer().await;
+    for name in ["acme", "globex"] {
+        let app = stack.client.application(name).await;
+        let hook = receiver.url(&format!("/{name}"));
+        stack.client.endpoint(&app, &hook).await;
+    }
+    let send = async |app: &str, id: &str| {
+        let subject = format!("posthorn.events.{app}.order.paid");
+        // Our own header counts where both are given.
+        let headers = [
+            ("Nats-Msg-Id", id),
+            ("Posthorn-Idempotency-Key", "order-17"),
+        ];
+        producer
+            .publish_with(&subject, &headers, r#"{"data":1}"#)
+            .await;
+    };
+    tokio::join!(send("acme", "1"), send("globex", "2"), send("acme", "3"));
+    receiver.wait_for("/acme", 1, SOON).await;
+    receiver.wait_for("/globex", 1, SOON).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!((receiver.count("/acme"), receiver.count("/globex")), (1, 1));
     stack.stop().await;
 }

@@ -1,19 +1,20 @@
 //! The whole fleet, from a producer's publish to a customer's endpoint and into history.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![allow(
-    clippy::print_stdout,
-    reason = "figures are for whoever reads the test's output"
-)]
 
+mod acceptance;
+mod authorization;
 mod crash;
 mod delivery;
 mod dev;
 mod doors;
+mod fan_out;
 mod idempotency;
+mod nats_doors;
 mod official;
 mod openapi;
 mod outage;
+mod replay;
 mod retry;
 mod shutdown;
 mod subscription;

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use posthorn_e2e::Stack;
 use posthorn_e2e::binary::workspace;
+use posthorn_e2e::{Stack, report};
 use posthorn_harness::{Received, Receiver};
 use serde_json::{Map, Value, json};
 
@@ -95,8 +95,8 @@ async fn the_libraries_of_pypi_and_npm_verify_our_deliveries() {
         request("svix", &svix_secret, &svix, &changed),
         request("standardwebhooks", &svix_secret, &standard, &standard.body),
     ];
-    for program in ["verify-python", "verify-node"] {
-        let program = workspace().join(".tools/official-libraries").join(program);
+    for name in ["verify-python", "verify-node"] {
+        let program = workspace().join(".tools/official-libraries").join(name);
         let verdicts = verdicts(&program, &requests);
         let accepted: Vec<_> = verdicts
             .iter()
@@ -104,11 +104,9 @@ async fn the_libraries_of_pypi_and_npm_verify_our_deliveries() {
             .collect();
         let expected = [json!(true), json!(true), json!(false), json!(false)];
         assert_eq!(accepted, expected, "{}: {verdicts:?}", program.display());
-        println!(
-            "{}: {} and {} verify",
-            program.display(),
-            verdicts[0]["version"],
-            verdicts[1]["version"]
-        );
+        report(&format!(
+            "{name}: {} and {} verify",
+            verdicts[0]["version"], verdicts[1]["version"]
+        ));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::WHOLE_MACHINE;
-use posthorn_e2e::{Fleet, Load, Producer, Settings};
+use posthorn_e2e::{Fleet, Load, Producer, Settings, report};
 use posthorn_harness::{DedicatedPostgres, Receiver, TestNats, eventually};
 use posthorn_store::{StoreConfig, migrate};
 
@@ -11,6 +11,9 @@ use posthorn_store::{StoreConfig, migrate};
 const RATE: u32 = 200;
 /// How long it is away.
 const AWAY: Duration = Duration::from_secs(60);
+/// Deliveries must have gone on in each of so many parts of that time. How many there are in all is
+/// reported and not judged: that measures the machine.
+const LOOKS: u32 = 12;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deliveries_go_on_without_postgresql_and_history_catches_up() {
@@ -34,7 +37,15 @@ async fn deliveries_go_on_without_postgresql_and_history_catches_up() {
 
     postgres.stop().await;
     let before = receiver.count("/hook");
-    tokio::time::sleep(AWAY).await;
+    for look in 1..=LOOKS {
+        let so_far = receiver.count("/hook");
+        tokio::time::sleep(AWAY / LOOKS).await;
+        let now = receiver.count("/hook");
+        assert!(
+            now > so_far,
+            "nothing was delivered in part {look} of {LOOKS}"
+        );
+    }
     let during = receiver.count("/hook") - before;
     let refused = client.get(&format!("/app/{app}/msg")).await;
     assert_eq!(refused.status, 503, "{refused:?}");
@@ -42,12 +53,11 @@ async fn deliveries_go_on_without_postgresql_and_history_catches_up() {
 
     let sent = load.end().await;
     let tally = sent.wait_delivered(&receiver, &["/hook"]).await;
-    println!(
+    report(&format!(
         "PostgreSQL away for {AWAY:?}: {} events accepted at {:.0}/s, {during} delivered \
          meanwhile, 0 lost, {} duplicates",
         tally.accepted, tally.rate, tally.duplicates
-    );
-    assert!(during > 60 * 150, "only {during} deliveries in a minute");
+    ));
     let database = StoreConfig::from_url(&postgres.url()).unwrap();
     let store = posthorn_store::Store::connect(&database).unwrap();
     let app = posthorn_event_schema::ApplicationId::parse(&app).unwrap();

@@ -1,7 +1,10 @@
 //! Who receives what: event types, channels, disabled endpoints.
 
 use posthorn_e2e::{Client, Stack};
+use posthorn_event_schema::{ApplicationId, EventId};
 use posthorn_harness::{Receiver, eventually};
+use posthorn_store::Page;
+use posthorn_store::history::{Content, DeliveryState};
 use serde_json::json;
 
 use crate::SOON;
@@ -83,20 +86,57 @@ async fn a_disabled_endpoint_receives_nothing_until_it_is_enabled() {
 #[tokio::test]
 async fn deleting_an_endpoint_ends_its_deliveries() {
     let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let (app, endpoint) = failing(&stack, &receiver).await;
+    let path = format!("/app/{app}/endpoint/{endpoint}");
+    let deleted = Client::send(stack.client.request("DELETE", &path)).await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    ended(&stack, &receiver).await;
+    cancelled(&stack, &app, &endpoint, "endpoint_deleted").await;
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn disabling_an_endpoint_ends_its_deliveries() {
+    let (stack, receiver) = tokio::join!(Stack::start(), Receiver::start());
+    let (app, endpoint) = failing(&stack, &receiver).await;
+    let path = format!("/app/{app}/endpoint/{endpoint}");
+    let patch = stack.client.request("PATCH", &path);
+    let patched = Client::send(patch.json(&json!({"disabled": true}))).await;
+    assert_eq!(patched.status, 200, "{patched:?}");
+    ended(&stack, &receiver).await;
+    // The endpoint is still there, so the API shows what became of the delivery.
+    let path = format!("/app/{app}/msg/event_1/endpoint?expanded_statuses=true");
+    eventually(SOON, "the end in the API", async || {
+        let answer = stack.client.get(&path).await;
+        let delivery = &answer.body["data"][0];
+        if delivery["statusText"] == "canceled" && delivery["nextAttempt"].is_null() {
+            Ok(())
+        } else {
+            Err(format!("{answer:?}"))
+        }
+    })
+    .await;
+    cancelled(&stack, &app, &endpoint, "endpoint_disabled").await;
+    stack.stop().await;
+}
+
+/// An application with an endpoint at which the event `event_1` fails.
+async fn failing(stack: &Stack, receiver: &Receiver) -> (String, String) {
     receiver.set("/hook", posthorn_harness::Behaviour::Status(500));
-    let client = &stack.client;
-    let app = client.application("acme").await;
-    let (endpoint, _) = client.endpoint(&app, &receiver.url("/hook")).await;
-    let producer = stack.producer().await;
-    producer
-        .publish("posthorn.events.acme.a", r#"{"data":1}"#)
+    let app = stack.client.application("acme").await;
+    let (endpoint, _) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    stack
+        .producer()
+        .await
+        .publish("posthorn.events.acme.a", r#"{"id":"event_1","data":1}"#)
         .await;
     receiver.wait_for("/hook", 1, SOON).await;
-    let path = format!("/app/{app}/endpoint/{endpoint}");
-    assert_eq!(
-        Client::send(client.request("DELETE", &path)).await.status,
-        204
-    );
+    (app, endpoint)
+}
+
+/// Waits until nothing waits any more, which must be before the schedule's end.
+async fn ended(stack: &Stack, receiver: &Receiver) {
+    let producer = stack.producer().await;
 
     let waiting = producer.jetstream().get_stream("WAITING").await.unwrap();
     eventually(SOON, "an empty waiting room", async || {
@@ -111,5 +151,27 @@ async fn deleting_an_endpoint_ends_its_deliveries() {
         attempts < 11,
         "{attempts} attempts, the schedule was followed to its end"
     );
-    stack.stop().await;
+}
+
+/// Waits until history says that the delivery was cancelled, and why.
+async fn cancelled(stack: &Stack, app: &str, endpoint: &str, reason: &str) {
+    let app = ApplicationId::parse(app).unwrap();
+    let event = EventId::parse("event_1").unwrap();
+    let (store, page) = (stack.store(), Page::first(10));
+    eventually(SOON, "the end in history", async || {
+        let event = store.event(&app, &event, Content::Skip).await.unwrap();
+        let place = event.ok_or("no event")?.place();
+        let found = store.deliveries_of_event(&place, &page).await.unwrap();
+        let delivery = found.items.first().ok_or("no delivery")?;
+        assert_eq!(delivery.endpoint.as_str(), endpoint);
+        match &delivery.cancelled {
+            Some(cancelled) if delivery.state == DeliveryState::Cancelled => {
+                assert_eq!(cancelled.reason, reason);
+                assert_eq!(delivery.next_attempt_at, None);
+                Ok(())
+            }
+            _ => Err(format!("{delivery:?}")),
+        }
+    })
+    .await;
 }

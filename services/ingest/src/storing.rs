@@ -1,0 +1,190 @@
+//! Storing an accepted event and marking its keys, in a task that outlives its caller.
+//!
+//! A caller may go away at any moment (an HTTP client that hangs up takes its handler with it), and
+//! may be told that the event could not be stored although it was. A key whose event is stored and
+//! which is not marked would make a second event once the stream's duplicate window has passed; so
+//! the task goes on without the caller: it publishes the event again, under the same id and within
+//! that window, until the stream has it, and then marks the keys until that is stored.
+//!
+//! Shown by `a_caller_that_goes_away_at_any_step_leaves_no_stored_event_unmarked`,
+//! `an_event_with_a_key_that_was_not_stored_in_time_is_stored_later` and
+//! `a_key_is_marked_however_long_that_takes`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthorn_bus::idempotency::{Claim, IdempotencyKeys, Mark};
+use posthorn_bus::{Bus, PublishError, Stored};
+use posthorn_chassis::metric;
+use posthorn_chassis::shutdown::Shutdown;
+use posthorn_event_schema::Event;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
+use tracing::{Instrument, Span};
+
+use crate::config::METADATA_ROOM;
+
+/// First and longest pause between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long marks are tried. Longer than an outage that anybody sits out, and bounded because a key
+/// is forgotten one day, too.
+const MARK_PATIENCE: Duration = Duration::from_secs(600);
+/// Bytes of events that are published again in the background, in a process.
+const REPEATED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Stores events and marks their keys.
+#[derive(Clone)]
+pub(crate) struct Storing {
+    bus: Bus,
+    keys: IdempotencyKeys,
+    shutdown: Shutdown,
+    /// Room for events that are published again.
+    room: Arc<Semaphore>,
+}
+
+/// What is to be marked once an event is stored, and when the caller hears that it is.
+pub(crate) struct Marks {
+    pub(crate) claims: Vec<(Mark, Claim)>,
+    /// The caller is told only after the keys were marked, or one try of it failed: whoever uses a
+    /// key after the answer must find it used.
+    pub(crate) before_answer: bool,
+}
+
+impl Storing {
+    pub(crate) fn new(bus: Bus, keys: IdempotencyKeys, shutdown: Shutdown) -> Self {
+        Self {
+            bus,
+            keys,
+            shutdown,
+            room: Arc::new(Semaphore::new(REPEATED_BYTES)),
+        }
+    }
+
+    /// Publishes an event and has its keys marked.
+    ///
+    /// *Guarantee*: after `Ok` the event is stored. Its keys are marked soon, whatever becomes of
+    /// the caller, unless this process dies or NATS is away for longer than [`MARK_PATIENCE`].
+    ///
+    /// # Errors
+    /// The first try's. An event with keys may still be stored later, under the id that its keys
+    /// stand for.
+    pub(crate) async fn store(&self, event: Event, marks: Marks) -> Result<Stored, PublishError> {
+        let (tell, told) = oneshot::channel();
+        let (task, span) = (self.clone(), Span::current());
+        self.shutdown.spawn("store event", async move {
+            task.run(event, marks, span, tell).await;
+        });
+        match told.await {
+            Ok(first) => first,
+            // The task panicked; that is logged and counted where it happened.
+            Err(gone) => Err(PublishError::Unavailable(gone.into())),
+        }
+    }
+
+    async fn run(
+        &self,
+        event: Event,
+        marks: Marks,
+        span: Span,
+        tell: oneshot::Sender<Result<Stored, PublishError>>,
+    ) {
+        // Beyond this a repetition might be stored a second time.
+        let window = self.bus.duplicate_window();
+        let until = Instant::now() + window.saturating_sub(self.bus.publish_timeout());
+        let publish = self.bus.publish_event(&event);
+        let first = publish.instrument(span.clone()).await;
+        let mut stored = first.is_ok();
+        let again = matches!(&first, Err(error) if error.is_transient());
+        let mut claims = marks.claims;
+        if stored && marks.before_answer {
+            claims = self.mark_once(claims).await;
+        }
+        // The caller may be gone: that is why this is a task.
+        tell.send(first).ok();
+        if again && !claims.is_empty() {
+            stored = self.publish_again(&event, until).instrument(span).await;
+        }
+        if stored {
+            self.mark(claims).await;
+        }
+    }
+
+    /// Publishes an event until it is stored; whether that came about.
+    async fn publish_again(&self, event: &Event, until: Instant) -> bool {
+        let Some(_room) = self.room_for(event) else {
+            return given_up("publish");
+        };
+        let mut pause = FIRST_PAUSE;
+        while self.wait(&mut pause, until).await {
+            match self.bus.publish_event(event).await {
+                Ok(_stored) => return true,
+                Err(error) if error.is_transient() => {
+                    tracing::debug!(error = %error, "event not stored yet");
+                }
+                Err(_never) => break,
+            }
+        }
+        given_up("publish")
+    }
+
+    fn room_for(&self, event: &Event) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(event.body.len() + METADATA_ROOM).ok()?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).ok();
+        if room.is_none() {
+            metric::Counter::LimitReached.add(1, &[("limit", "ingest_repeated_bytes")]);
+        }
+        room
+    }
+
+    /// Marks keys until all marks are stored.
+    async fn mark(&self, mut claims: Vec<(Mark, Claim)>) {
+        let until = Instant::now() + MARK_PATIENCE;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            claims = self.mark_once(claims).await;
+            if claims.is_empty() {
+                return;
+            }
+            if !self.wait(&mut pause, until).await {
+                given_up("mark");
+                return;
+            }
+        }
+    }
+
+    /// Tries once to mark each key; returns those that are not marked.
+    async fn mark_once(&self, claims: Vec<(Mark, Claim)>) -> Vec<(Mark, Claim)> {
+        let mut left = Vec::new();
+        for (mark, claim) in claims {
+            if let Err(error) = self.keys.mark_published(&mark, &claim).await {
+                tracing::debug!(error = %error, "idempotency key not marked yet");
+                left.push((mark, claim));
+            }
+        }
+        left
+    }
+
+    /// Waits before another try; `false` when there is to be none.
+    async fn wait(&self, pause: &mut Duration, until: Instant) -> bool {
+        if Instant::now() + *pause > until {
+            return false;
+        }
+        let waited = tokio::select! {
+            () = tokio::time::sleep(*pause) => true,
+            () = self.shutdown.requested() => false,
+        };
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        waited
+    }
+}
+
+/// Counts what was not brought to its end. Always `false`.
+fn given_up(step: &'static str) -> bool {
+    metric::Counter::IngestGivenUp.add(1, &[("step", step)]);
+    tracing::warn!(
+        step,
+        "gave up on an event's key, its late repetition may be a second event"
+    );
+    false
+}

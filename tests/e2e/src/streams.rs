@@ -1,0 +1,142 @@
+//! A NATS server with the fleet's streams, some of which may be closed for a while: what a single
+//! step of the fleet is tested with.
+
+use async_nats::jetstream::{kv, stream};
+use posthorn_bus::{Bus, BusConfig};
+use posthorn_harness::TestNats;
+use serde_json::Value;
+
+use crate::Producer;
+
+/// A NATS server with the fleet's streams.
+pub struct Streams {
+    /// The server.
+    pub nats: TestNats,
+    /// The fleet's way to it.
+    pub bus: Bus,
+    /// Anybody else's way to it.
+    pub producer: Producer,
+}
+
+impl Streams {
+    /// Starts a server and makes the streams.
+    ///
+    /// # Panics
+    /// When anything does not start.
+    pub async fn start() -> Self {
+        Self::start_with(|_defaults| {}).await
+    }
+
+    /// As [`Streams::start`], with other settings.
+    ///
+    /// # Panics
+    /// When anything does not start.
+    pub async fn start_with(adjust: impl FnOnce(&mut BusConfig)) -> Self {
+        let nats = TestNats::start().await;
+        let mut config = BusConfig::for_url(&nats.url());
+        adjust(&mut config);
+        let bus = Bus::connect(&config, "test").await.expect("a connection");
+        bus.ensure().await.expect("the streams");
+        let producer = Producer::connect(&nats.url()).await;
+        Self {
+            nats,
+            bus,
+            producer,
+        }
+    }
+
+    /// From now on a stream refuses what is published, as when it is full.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn close(&self, stream: &str) {
+        self.change(stream, |config| config.max_bytes = 1).await;
+    }
+
+    /// A closed stream takes messages again.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn open(&self, stream: &str) {
+        self.change(stream, |config| config.max_bytes = -1).await;
+    }
+
+    /// From now on no key of a bucket can be changed. A limit on its bytes would not do: the server
+    /// counts off what a change replaces.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn close_bucket(&self, bucket: &str) {
+        let stream = format!("KV_{bucket}");
+        self.change(&stream, |config| config.max_message_size = 1)
+            .await;
+    }
+
+    /// A closed bucket takes changes again.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn open_bucket(&self, bucket: &str) {
+        let stream = format!("KV_{bucket}");
+        self.change(&stream, |config| config.max_message_size = -1)
+            .await;
+    }
+
+    async fn change(&self, stream: &str, change: impl FnOnce(&mut stream::Config)) {
+        let jetstream = self.producer.jetstream();
+        let stream = jetstream.get_stream(stream).await.expect("the stream");
+        let mut config = stream.cached_info().config.clone();
+        change(&mut config);
+        jetstream.update_stream(config).await.expect("an update");
+    }
+
+    /// How many messages a stream holds.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn count(&self, stream: &str) -> u64 {
+        let stream = self.producer.jetstream().get_stream(stream).await;
+        stream.expect("the stream").cached_info().state.messages
+    }
+
+    /// The metadata of each message of a stream of frames that nobody has acked.
+    ///
+    /// # Panics
+    /// When the server does not answer, or a message is no frame.
+    pub async fn metas(&self, stream: &str) -> Vec<Value> {
+        let stream = self.producer.jetstream().get_stream(stream).await;
+        let stream = stream.expect("the stream");
+        let state = &stream.cached_info().state;
+        let mut metas = Vec::new();
+        for sequence in state.first_sequence..=state.last_sequence {
+            if let Ok(message) = stream.get_raw_message(sequence).await {
+                let line = message.payload.split(|byte| *byte == b'\n').next();
+                let meta = serde_json::from_slice(line.unwrap_or_default());
+                metas.push(meta.expect("a frame"));
+            }
+        }
+        metas
+    }
+
+    /// What the bucket `idempotency` remembers.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn claims(&self) -> Vec<Value> {
+        let bucket: kv::Store = self
+            .producer
+            .jetstream()
+            .get_key_value("idempotency")
+            .await
+            .expect("the bucket");
+        let keys = bucket.keys().await.expect("the keys");
+        let keys: Vec<_> = futures::StreamExt::collect(keys).await;
+        let mut claims = Vec::new();
+        for key in keys {
+            let value = bucket.get(key.expect("a key")).await.expect("an answer");
+            let value = value.expect("a claim");
+            claims.push(serde_json::from_slice(&value).expect("JSON"));
+        }
+        claims
+    }
+}

@@ -1,0 +1,133 @@
+//! Fanning out, step by step: streams that refuse for a while, a configuration that lags behind.
+
+use std::time::Duration;
+
+use posthorn_chassis::{Context, Service, Shutdown};
+use posthorn_e2e::Streams;
+use posthorn_event_schema::{EndpointSnapshot, Event};
+use posthorn_fanout::{Fanout, FanoutConfig};
+use posthorn_harness::eventually;
+
+use crate::SOON;
+
+async fn put_endpoint(streams: &Streams, number: u32) {
+    let json = format!(
+        r#"{{"v":1,"id":"ep_{number}","application":"app_1","organization":"org_1","version":1,
+            "url":"https://example.com/","secrets":[]}}"#
+    );
+    let endpoint: EndpointSnapshot = serde_json::from_str(&json).unwrap();
+    let bucket = streams.bus.config_bucket().await.unwrap();
+    bucket.put_endpoint(&endpoint).await.unwrap();
+}
+
+/// An event that was accepted with a configuration up to `revision`.
+fn event(revision: u64) -> Event {
+    let meta = format!(
+        r#"{{"v":1,"id":"event_1","organization":"org_1","application":"app_1","type":"a",
+            "accepted_at":1700000000000000,"retention_hours":1,"config_revision":{revision}}}"#
+    );
+    Event {
+        meta: serde_json::from_str(&meta).unwrap(),
+        body: "{}".into(),
+    }
+}
+
+async fn build(streams: &Streams, context: &Context) -> Fanout {
+    let config = FanoutConfig {
+        in_flight: 16,
+        delivery_window: Duration::from_secs(3600),
+    };
+    Fanout::build(&config, streams.bus.clone(), context)
+        .await
+        .unwrap()
+}
+
+/// Runs fanout until the shutdown that is returned.
+fn run(fanout: Fanout) -> Shutdown {
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    shutdown.spawn("fanout", async move { fanout.run(stop).await.unwrap() });
+    shutdown
+}
+
+/// A fanout whose configuration is what it was when it was built: its watch has ended.
+async fn build_frozen(streams: &Streams) -> Fanout {
+    let context = Context::new();
+    let fanout = build(streams, &context).await;
+    end(&context.shutdown).await;
+    fanout
+}
+
+async fn end(shutdown: &Shutdown) {
+    shutdown.trigger();
+    assert_eq!(shutdown.drain(SOON).await, 0);
+}
+
+async fn become_of(streams: &Streams, jobs: u64, outcomes: u64) {
+    eventually(SOON, "the results", async || {
+        let found = (streams.count("JOBS").await, streams.count("OUTCOMES").await);
+        if found == (jobs, outcomes) {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_no_verdict_can_be_stored_no_job_is_published_again() {
+    // Far shorter than the test, so that a repeated job would be a second one.
+    let window = Duration::from_millis(100);
+    let streams = Streams::start_with(|bus| bus.duplicate_window = window).await;
+    for number in 1..=3 {
+        put_endpoint(&streams, number).await;
+    }
+    streams.close("OUTCOMES").await;
+    let context = Context::new();
+    let running = run(build(&streams, &context).await);
+    streams.bus.publish_event(&event(3)).await.unwrap();
+    become_of(&streams, 3, 0).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(streams.count("JOBS").await, 3);
+
+    streams.open("OUTCOMES").await;
+    become_of(&streams, 3, 1).await;
+    end(&running).await;
+    end(&context.shutdown).await;
+}
+
+#[tokio::test]
+async fn an_event_waits_for_the_configuration_that_it_was_accepted_with() {
+    let streams = Streams::start().await;
+    put_endpoint(&streams, 1).await;
+    let behind = run(build_frozen(&streams).await);
+    put_endpoint(&streams, 2).await;
+    streams.bus.publish_event(&event(2)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    become_of(&streams, 0, 0).await;
+    end(&behind).await;
+
+    let context = Context::new();
+    let current = run(build(&streams, &context).await);
+    become_of(&streams, 2, 1).await;
+    end(&current).await;
+    end(&context.shutdown).await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_never_means_nobody() {
+    let streams = Streams::start().await;
+    let behind = run(build_frozen(&streams).await);
+    put_endpoint(&streams, 1).await;
+    streams.bus.publish_event(&event(0)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    become_of(&streams, 0, 0).await;
+    end(&behind).await;
+
+    let context = Context::new();
+    let current = run(build(&streams, &context).await);
+    become_of(&streams, 1, 1).await;
+    end(&current).await;
+    end(&context.shutdown).await;
+}

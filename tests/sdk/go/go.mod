@@ -1,0 +1,7 @@
+module github.com/posthorn/posthorn/tests/sdk/go
+
+go 1.22
+
+require github.com/svix/svix-webhooks v1.98.0
+
+require github.com/google/uuid v1.6.0 // indirect
