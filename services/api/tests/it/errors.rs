@@ -117,8 +117,13 @@ async fn health_root_and_the_routes_of_ingest_are_served() {
     }
     let root = stranger.raw("GET", "/", "", "").await;
     assert!(
-        root.status == 200 && root.text.contains("Posthorn"),
+        root.status == 307 && root.head.contains("\r\nlocation: /docs"),
         "{root:?}"
+    );
+    let docs = stranger.raw("GET", "/docs", "", "").await;
+    assert!(
+        docs.status == 200 && docs.text.contains("Posthorn"),
+        "{docs:?}"
     );
     let created = stranger.post("/app/a/msg", &json!({})).await;
     assert_eq!((created.status, &*created.text), (200, "ingest"));
