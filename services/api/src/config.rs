@@ -6,6 +6,7 @@ use std::time::Duration;
 use posthorn_chassis::Env;
 use posthorn_egress::EgressPolicy;
 use posthorn_signing::KeyRing;
+use url::Url;
 
 use crate::endpoint_url::UrlRules;
 
@@ -39,6 +40,9 @@ pub struct ApiConfig {
     /// How long a read of a message that was created just now waits for history to have it.
     /// `POSTHORN_API_FRESH_MESSAGE_WAIT`, default 2 s.
     pub fresh_message_wait: Duration,
+    /// Where customers' portal is served, for the links into it. `POSTHORN_PORTAL_URL`; without it
+    /// the address under which the API was called.
+    pub portal_url: Option<Url>,
     /// Most deliveries per second that one process queues for replays.
     /// `POSTHORN_API_REPLAY_RATE`, default 500.
     pub replay_rate: u32,
@@ -68,6 +72,12 @@ impl ApiConfig {
                 1..=1_000_000,
             ),
             fresh_message_wait: env.duration("POSTHORN_API_FRESH_MESSAGE_WAIT", DEFAULT_FRESH_WAIT),
+            portal_url: env.parsed(
+                "POSTHORN_PORTAL_URL",
+                None,
+                "an http or https URL",
+                |text| portal_url(text).map(Some),
+            ),
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             keys: keys(env),
         };
@@ -76,6 +86,12 @@ impl ApiConfig {
         });
         config
     }
+}
+
+fn portal_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    (plain && matches!(url.scheme(), "http" | "https")).then_some(url)
 }
 
 /// After a mistake, which ends the process, a ring of our own stands in.
@@ -112,10 +128,11 @@ mod tests {
             ("POSTHORN_ENCRYPTION_KEYS", "1:hunter2"),
             ("POSTHORN_EGRESS_ALLOW", "10.0.0.0/99"),
             ("POSTHORN_API_RECONCILE_INTERVAL", "0s"),
+            ("POSTHORN_PORTAL_URL", "ftp://portal"),
         ]);
         drop(ApiConfig::from_env(&mut env));
         let mistakes = env.finish().unwrap_err();
-        assert_eq!(mistakes.mistakes.len(), 3, "{mistakes}");
+        assert_eq!(mistakes.mistakes.len(), 4, "{mistakes}");
         assert!(!mistakes.to_string().contains("hunter2"));
     }
 

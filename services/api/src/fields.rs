@@ -8,6 +8,8 @@ use posthorn_public_http::{ApiError, Problem};
 use posthorn_store::application::Metadata;
 use serde_json::Value;
 
+use crate::json_schema;
+
 /// Longest name of an application, in bytes.
 const MAX_NAME_LEN: usize = 4_096;
 /// Longest note, in bytes.
@@ -16,6 +18,8 @@ const MAX_DESCRIPTION_LEN: usize = 4_096;
 const MAX_METADATA_LEN: usize = 4_096;
 /// Most channels of an endpoint. *Source*: Svix's API.
 const MAX_CHANNELS: usize = 10;
+/// Most feature flags of an event type.
+const MAX_FLAGS: usize = 50;
 /// Longest feature flag or name of a group, in bytes. *Source*: Svix's hosted API.
 const MAX_LABEL_LEN: usize = 256;
 /// Most bytes of an event type's JSON Schemas: a page of a list may hold 250 of them.
@@ -108,32 +112,38 @@ impl Fields {
         }
     }
 
-    /// A feature flag in either spelling; we keep one.
-    pub(crate) fn flag(
+    /// Feature flags in either spelling; none and null mean that everybody sees it.
+    pub(crate) fn flags(
         &mut self,
         list: Option<Vec<String>>,
         one: Option<String>,
-    ) -> Option<String> {
-        let flags = list.filter(|flags| !flags.is_empty());
-        if flags.as_ref().is_some_and(|flags| flags.len() > 1) {
-            // Keeping one of several would show the type to fewer callers, or to more, than meant.
-            self.note("featureFlags", "must have at most 1 item");
+    ) -> Option<Vec<String>> {
+        let list = list.filter(|flags| !flags.is_empty());
+        let mut flags = list.or_else(|| one.map(|flag| vec![flag]))?;
+        if flags.len() > MAX_FLAGS {
+            self.note(
+                "featureFlags",
+                format!("must have at most {MAX_FLAGS} items"),
+            );
             return None;
         }
-        let flag = flags.and_then(|mut flags| flags.pop()).or(one)?;
-        self.label("featureFlag", &flag);
-        Some(flag)
+        for flag in &flags {
+            self.label("featureFlags", flag);
+        }
+        let mut seen = std::collections::HashSet::new();
+        flags.retain(|flag| seen.insert(flag.clone()));
+        Some(flags)
     }
 
-    /// JSON Schemas by version. What a schema says is not judged, only that it is one by its form.
+    /// JSON Schemas by version.
     pub(crate) fn schemas(&mut self, schemas: &Value) {
         let Value::Object(versions) = schemas else {
             return self.note("schemas", "must be an object of JSON Schemas by version");
         };
         for (version, schema) in versions {
-            if !schema.is_object() && !schema.is_boolean() {
-                let rule = "must be a JSON Schema, that is an object";
-                self.note_at("schemas", version.clone(), rule, "value_error");
+            if let Err(problem) = json_schema::check(schema) {
+                let place = format!("{version}{}", problem.place);
+                self.note_at("schemas", place, problem.rule, "value_error");
             }
         }
         if schemas.to_string().len() > MAX_SCHEMAS_LEN || has_nul(schemas) {
@@ -277,32 +287,32 @@ mod tests {
         for bad in [
             json!("text"),
             json!([{}]),
-            json!({"1": {"title": ["a\0"]}}),
+            json!({"1": {"title": "a\0"}}),
             json!({"1": {"\0": 1}}),
             json!({"1": {"title": long}}),
         ] {
             assert_eq!(places(|fields| fields.schemas(&bad)), ["body.schemas"]);
         }
-        let no_schema = json!({"1": {}, "2": 7});
+        let no_schemas = json!({"1": {"type": "text"}, "2": 7});
         assert_eq!(
-            places(|fields| fields.schemas(&no_schema)),
-            ["body.schemas.2"]
+            places(|fields| fields.schemas(&no_schemas)),
+            ["body.schemas.1/type", "body.schemas.2"]
         );
     }
 
     #[test]
-    fn a_feature_flag_comes_in_either_spelling_and_never_in_part() {
+    fn feature_flags_come_in_either_spelling_and_in_their_order() {
         let mut fields = Fields::default();
-        let some = |flag: &str| Some(flag.to_owned());
+        let texts =
+            |flags: &[&str]| Some(flags.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>());
+        let old = || Some("old".to_owned());
+        let kept = fields.flags(texts(&["b", "a", "b"]), old());
+        assert_eq!(kept, texts(&["b", "a"]));
+        assert_eq!(fields.flags(Some(Vec::new()), old()), texts(&["old"]));
+        assert_eq!(fields.flags(None, None), None);
+        let bad = texts(&["a", ""]);
         assert_eq!(
-            fields.flag(Some(vec!["new".to_owned()]), some("old")),
-            some("new")
-        );
-        assert_eq!(fields.flag(Some(Vec::new()), some("old")), some("old"));
-        assert_eq!(fields.flag(None, None), None);
-        let two = Some(vec!["a".to_owned(), "b".to_owned()]);
-        assert_eq!(
-            places(|fields| drop(fields.flag(two, None))),
+            places(|fields| drop(fields.flags(bad, None))),
             ["body.featureFlags"]
         );
     }

@@ -2,9 +2,13 @@
 //!
 //! | Modules | Hold |
 //! | --- | --- |
-//! | [`config`], [`service`] | the settings, and the process |
-//! | `router`, `routes`, `scope`, `state` | requests: what is served, and who may ask for it |
+//! | [`config`], [`service`], `upkeep` | the settings, and the process |
+//! | `router`, `routes`, `scope`, `capability`, `state` | requests: what is served, and who may ask for it |
 //! | [`openapi`], `docs_page` | what is served, as a document and as a page, made from the routes |
+//! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
+//! | `json_schema`, `openapi_import` | what event types are described with |
+//! | `operational` | telling organisations what happens to their endpoints |
+//! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
 //! | [`endpoint_url`], [`custom_headers`], [`sealing`] | the rules for what endpoints are given |
@@ -13,19 +17,27 @@
 //!
 //! PostgreSQL is the truth here; deliveries go on without this process and without PostgreSQL.
 
+mod capability;
 pub mod config;
 pub mod custom_headers;
 mod docs_page;
 pub mod endpoint_url;
 mod failure;
 mod fields;
+mod idempotency;
+mod json_schema;
 mod lookup;
 mod manual_delivery;
+mod minted;
 pub mod moment;
 pub mod openapi;
+mod openapi_import;
+mod operational;
 mod paging;
+mod portal_link;
 pub mod public;
 pub mod reconcile;
+mod reply;
 mod router;
 mod routes;
 mod scope;
@@ -34,6 +46,7 @@ pub mod service;
 pub mod snapshot;
 mod state;
 mod tasks;
+mod upkeep;
 
 pub use config::ApiConfig;
 pub use router::openapi_document;

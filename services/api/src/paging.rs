@@ -6,7 +6,7 @@ use posthorn_store::{Page, Position};
 
 /// *Source*: Svix's API, as the next.
 const DEFAULT_LIMIT: u16 = 50;
-const MAX_LIMIT: u16 = 250;
+pub(crate) const MAX_LIMIT: u16 = 250;
 
 /// Reads `limit` and `iterator`; `parse` reads the item that the page adjoins.
 ///

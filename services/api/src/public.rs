@@ -5,11 +5,13 @@
 
 pub mod application;
 pub mod attempt;
+pub mod authentication;
 pub mod endpoint;
 pub mod event_type;
 pub mod expunge;
 pub mod list;
 pub mod message;
+pub mod operational;
 pub mod query;
 pub mod replay;
 pub mod search;

@@ -6,13 +6,14 @@
 //!
 //! *Not needed* for a change to reach the fleet while NATS answers; only for healing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use posthorn_bus::config_bucket::Written;
 use posthorn_chassis::Shutdown;
 use posthorn_event_schema::{ApplicationId, EndpointId, SnapshotKey};
 use posthorn_store::Store;
+use posthorn_store::event_type_schedule::ScheduleRow;
 
 use crate::snapshot::{SnapshotError, SnapshotWriter};
 
@@ -33,6 +34,8 @@ pub struct Repaired {
     pub applications: usize,
     /// Endpoints whose entry was missing or old.
     pub endpoints: usize,
+    /// Event types whose entry was missing or old, or is of a type that was forgotten.
+    pub event_types: usize,
 }
 
 impl Reconciler {
@@ -60,8 +63,10 @@ impl Reconciler {
                 Ok(Repaired {
                     applications,
                     endpoints,
+                    event_types,
                 }) => {
-                    tracing::info!(applications, endpoints, "configuration snapshot repaired");
+                    let what = "configuration snapshot repaired";
+                    tracing::info!(applications, endpoints, event_types, what);
                 }
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
@@ -80,6 +85,7 @@ impl Reconciler {
         Ok(Repaired {
             applications: self.repair_applications(&entries).await?,
             endpoints: self.repair_endpoints(&entries).await?,
+            event_types: self.repair_schedules(&entries).await?,
         })
     }
 
@@ -122,6 +128,43 @@ impl Reconciler {
                 None => return Ok(repaired),
             }
         }
+    }
+}
+
+impl Reconciler {
+    /// A type that was forgotten has no row that could lag, so entries are looked at as well.
+    async fn repair_schedules(&self, entries: &Entries) -> Result<usize, SnapshotError> {
+        let mut repaired = 0;
+        let mut last: Option<ScheduleRow> = None;
+        let mut seen = HashSet::new();
+        loop {
+            let rows = self
+                .store
+                .schedules_to_reconcile(last.as_ref(), PAGE)
+                .await?;
+            for row in &rows {
+                let key = SnapshotKey::EventType(row.organization.clone(), row.name.clone());
+                if lags(entries, &key, row.version) {
+                    let written = self.snapshot.write_schedule(row).await?;
+                    repaired += usize::from(written == Written::Stored);
+                }
+                seen.insert(key);
+            }
+            match rows.into_iter().last() {
+                Some(row) => last = Some(row),
+                None => break,
+            }
+        }
+        for key in entries.keys().filter(|key| !seen.contains(key)) {
+            if let SnapshotKey::EventType(organization, name) = key {
+                let row = self.store.retry_schedule(organization, name).await?;
+                if row.is_none_or(|row| row.version == 0) {
+                    self.snapshot.remove_schedule(organization, name).await?;
+                    repaired += 1;
+                }
+            }
+        }
+        Ok(repaired)
     }
 }
 

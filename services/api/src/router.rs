@@ -3,20 +3,29 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use posthorn_bus::trace_context;
+use posthorn_chassis::Shutdown;
 use posthorn_public_http::wrap;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::idempotency::{self, Idempotency};
 use crate::state::ApiState;
 use crate::{docs_page, openapi, routes};
 
 /// Our routes and those of ingest, so that one base URL is enough for a client.
-pub(crate) fn router(state: ApiState, ingest: OpenApiRouter) -> Router {
+pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown) -> Router {
+    let gate = Idempotency {
+        state: state.clone(),
+        shutdown,
+    };
     let (all, collected) = routes::router()
+        .layer(from_fn_with_state(gate, idempotency::layer))
+        .merge(routes::unserved().into())
         .with_state(state)
         .merge(ingest)
         .split_for_parts();

@@ -7,14 +7,19 @@ mod endpoint;
 mod endpoint_headers;
 mod endpoint_secret;
 mod event_type;
+mod event_type_import;
+mod event_type_schedule;
 mod example;
 mod expunge;
 mod filter;
 mod health;
 mod message;
+mod operational_endpoint;
+mod portal_access;
 mod replay;
 mod resend;
 mod search;
+mod session;
 mod stats;
 mod task;
 mod unserved;
@@ -24,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::ApiState;
 
-/// All routes of this crate.
+/// All routes of this crate that are served.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(health::router())
@@ -33,6 +38,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(endpoint_secret::router())
         .merge(endpoint_headers::router())
         .merge(event_type::router())
+        .merge(event_type_import::router())
+        .merge(event_type_schedule::router())
         .merge(message::router())
         .merge(attempt::router())
         .merge(resend::router())
@@ -44,5 +51,12 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(search::router())
         .merge(expunge::router())
         .merge(usage::router())
-        .merge(unserved::router().into())
+        .merge(portal_access::router())
+        .merge(operational_endpoint::router())
+        .merge(session::router())
+}
+
+/// What Svix has and this build has not.
+pub(crate) fn unserved() -> axum::Router<ApiState> {
+    unserved::router()
 }

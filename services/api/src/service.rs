@@ -1,5 +1,5 @@
-//! api as a process: HTTP, work in the background, the repair of the configuration snapshot, and a
-//! look at PostgreSQL.
+//! api as a process: HTTP, work in the background, the repair of the configuration snapshot, upkeep,
+//! and a look at PostgreSQL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,11 +13,13 @@ use posthorn_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
+use crate::operational::Operational;
 use crate::reconcile::Reconciler;
 use crate::router::router;
 use crate::snapshot::SnapshotWriter;
 use crate::state::ApiState;
 use crate::tasks::Worker;
+use crate::upkeep;
 
 /// How often readiness looks at PostgreSQL.
 const LOOK: Duration = Duration::from_secs(1);
@@ -50,6 +52,11 @@ impl Api {
         tracing::info!(addr = %server.local_addr(), "api listening");
         let state = ApiState {
             snapshots: SnapshotWriter::new(store.clone(), bucket),
+            operational: Operational {
+                store: store.clone(),
+                bus: bus.clone(),
+                shutdown: context.shutdown.clone(),
+            },
             store,
             bus,
             tokens,
@@ -87,10 +94,15 @@ impl Service for Api {
         let reconciler = Reconciler::new(store, state.snapshots.clone());
         let interval = state.config.reconcile_interval;
         shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
+        let telling = state.operational.clone().run(interval);
+        shutdown.spawn("operational events", telling);
+        let upkeep = upkeep::run(state.store.clone(), shutdown.clone());
+        shutdown.spawn("upkeep", upkeep);
         let (bus, rate) = (state.bus.clone(), state.config.replay_rate);
         let worker = Worker::new(state.store.clone(), bus, rate, shutdown.clone());
         shutdown.spawn("background tasks", worker.run());
-        server.serve(router(state, ingest), shutdown).await;
+        let router = router(state, ingest, shutdown.clone());
+        server.serve(router, shutdown).await;
         Ok(())
     }
 }

@@ -15,10 +15,12 @@ use posthorn_bus::BusError;
 use posthorn_bus::config_bucket::{ConfigBucket, Written};
 use posthorn_chassis::metric::Counter;
 use posthorn_event_schema::{
-    ApplicationId, ApplicationSnapshot, EndpointId, EndpointSnapshot, SchemaVersion, SealedSecret,
+    ApplicationId, ApplicationSnapshot, EndpointId, EndpointSnapshot, EventType, EventTypeSnapshot,
+    OrganizationId, SchemaVersion, SealedSecret,
 };
 use posthorn_store::application::ApplicationRow;
 use posthorn_store::endpoint_secret::EndpointState;
+use posthorn_store::event_type_schedule::ScheduleRow;
 use posthorn_store::{Store, StoreError};
 
 use crate::moment;
@@ -94,6 +96,36 @@ impl SnapshotWriter {
         Ok(self.bucket.put_endpoint(&endpoint_entry(state)).await?)
     }
 
+    /// Tells the fleet of a committed change of an event type's schedule; a failure is logged and
+    /// counted. What was never set is not told.
+    pub async fn tell_schedule(&self, row: &ScheduleRow) {
+        if row.version > 0 {
+            note(row.name.as_str(), self.write_schedule(row).await);
+        }
+    }
+
+    /// Writes an event type's entry, unless a newer one is there.
+    pub(crate) async fn write_schedule(&self, row: &ScheduleRow) -> Result<Written, SnapshotError> {
+        Ok(self.bucket.put_event_type(&schedule_entry(row)).await?)
+    }
+
+    /// Tells the fleet that an event type was forgotten; a failure is logged and counted.
+    pub async fn forget_schedule(&self, row: &ScheduleRow) {
+        if row.version > 0 {
+            let removed = self.remove_schedule(&row.organization, &row.name).await;
+            note(row.name.as_str(), removed.map(|()| Written::Stored));
+        }
+    }
+
+    /// Removes the entry of an event type that was forgotten.
+    pub(crate) async fn remove_schedule(
+        &self,
+        organization: &OrganizationId,
+        name: &EventType,
+    ) -> Result<(), SnapshotError> {
+        Ok(self.bucket.remove_event_type(organization, name).await?)
+    }
+
     pub(crate) fn bucket(&self) -> &ConfigBucket {
         &self.bucket
     }
@@ -120,6 +152,18 @@ fn application_entry(row: &ApplicationRow) -> ApplicationSnapshot {
         uid: row.uid.clone(),
         version: row.version,
         deleted: row.deleted,
+    }
+}
+
+/// What the fleet needs to know of an event type.
+fn schedule_entry(row: &ScheduleRow) -> EventTypeSnapshot {
+    let waits = row.waits_ms.as_ref();
+    EventTypeSnapshot {
+        schema: SchemaVersion,
+        organization: row.organization.clone(),
+        name: row.name.clone(),
+        version: row.version,
+        retry_waits_ms: waits.map(|waits| waits.iter().map(|ms| ms.unsigned_abs()).collect()),
     }
 }
 

@@ -8,6 +8,7 @@ use posthorn_public_http::TokenKey;
 use posthorn_store::Store;
 
 use crate::config::ApiConfig;
+use crate::operational::Operational;
 use crate::snapshot::SnapshotWriter;
 
 /// What every route has at hand.
@@ -17,6 +18,7 @@ pub(crate) struct ApiState {
     pub(crate) bus: Bus,
     pub(crate) tokens: TokenKey,
     pub(crate) snapshots: SnapshotWriter,
+    pub(crate) operational: Operational,
     pub(crate) config: Arc<ApiConfig>,
 }
 

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
 use futures::TryStreamExt;
-use posthorn_event_schema::{ApplicationSnapshot, EndpointSnapshot, SnapshotKey};
+use posthorn_event_schema::{
+    ApplicationSnapshot, EndpointSnapshot, EventType, EventTypeSnapshot, OrganizationId,
+    SnapshotKey,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::topology::Bucket;
@@ -65,6 +68,30 @@ impl ConfigBucket {
     pub async fn put_endpoint(&self, entry: &EndpointSnapshot) -> Result<Written, BusError> {
         let key = SnapshotKey::Endpoint(entry.application.clone(), entry.id.clone());
         self.put_if_newer(&key, entry.version, entry).await
+    }
+
+    /// Writes an event type's entry if it is newer than the stored one.
+    ///
+    /// # Errors
+    /// As [`ConfigBucket::put_application`].
+    pub async fn put_event_type(&self, entry: &EventTypeSnapshot) -> Result<Written, BusError> {
+        let key = SnapshotKey::EventType(entry.organization.clone(), entry.name.clone());
+        self.put_if_newer(&key, entry.version, entry).await
+    }
+
+    /// Removes the entry of an event type that was forgotten. Should a writer that was slower bring
+    /// it back, the reconciler removes it again.
+    ///
+    /// # Errors
+    /// As [`ConfigBucket::put_application`].
+    pub async fn remove_event_type(
+        &self,
+        organization: &OrganizationId,
+        name: &EventType,
+    ) -> Result<(), BusError> {
+        let key = SnapshotKey::EventType(organization.clone(), name.clone());
+        let removed = self.0.delete(key.to_string()).await;
+        removed.map_err(BusError::request("write the bucket config"))
     }
 
     /// The version of each entry, deleted objects included.

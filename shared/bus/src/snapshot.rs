@@ -197,7 +197,8 @@ impl Index {
                 self.apply_application(serde_json::from_slice(value)?);
             }
             Some(SnapshotKey::Endpoint(..)) => self.apply_endpoint(serde_json::from_slice(value)?),
-            None => {}
+            // Nobody on the hot path asks for event types yet.
+            Some(SnapshotKey::EventType(..)) | None => {}
         }
         Ok(())
     }

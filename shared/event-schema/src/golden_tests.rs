@@ -3,7 +3,10 @@
 
 use bytes::Bytes;
 
-use crate::{ApplicationSnapshot, DeliveryJob, EndpointSnapshot, Event, Outcome, Rejection};
+use crate::{
+    ApplicationSnapshot, DeliveryJob, EndpointSnapshot, Event, EventTypeSnapshot, Outcome,
+    Rejection,
+};
 
 fn fixture(name: &str) -> Bytes {
     let path = format!(
@@ -82,6 +85,9 @@ fn snapshots_of_version_1_still_parse_and_are_written_the_same() {
         let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
         assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file, "{name}");
     }
+    let file = fixture("event-type.v1.json");
+    let event_type: EventTypeSnapshot = serde_json::from_slice(&file).unwrap();
+    assert_eq!(serde_json::to_vec(&event_type).unwrap(), file);
 }
 
 #[test]

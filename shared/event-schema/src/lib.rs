@@ -51,6 +51,8 @@ pub use outcome::{
 };
 pub use partition::Partition;
 pub use rejection::{Door, Rejection, RejectionMeta};
-pub use snapshot::{ApplicationSnapshot, EndpointSnapshot, SealedSecret, SnapshotKey};
+pub use snapshot::{
+    ApplicationSnapshot, EndpointSnapshot, EventTypeSnapshot, SealedSecret, SnapshotKey,
+};
 pub use timestamp::Timestamp;
 pub use version::SchemaVersion;

@@ -21,12 +21,19 @@ pub enum SnapshotKey {
     Application(ApplicationId),
     /// `ep.<application>.<endpoint>`.
     Endpoint(ApplicationId, EndpointId),
+    /// `type.<organisation>.<event type>`; the type's own dots are part of the key.
+    EventType(OrganizationId, EventType),
 }
 
 impl SnapshotKey {
     /// Reads a key; `None` for one that this build does not know.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
+        if let Some(rest) = key.strip_prefix("type.") {
+            let (organization, name) = rest.split_once('.')?;
+            let organization = OrganizationId::parse(organization).ok()?;
+            return Some(Self::EventType(organization, EventType::parse(name).ok()?));
+        }
         let mut parts = key.split('.');
         let known = match (parts.next()?, parts.next()?, parts.next()) {
             ("app", app, None) => Self::Application(ApplicationId::parse(app).ok()?),
@@ -45,6 +52,9 @@ impl fmt::Display for SnapshotKey {
         match self {
             Self::Application(app) => write!(f, "app.{app}"),
             Self::Endpoint(app, endpoint) => write!(f, "ep.{app}.{endpoint}"),
+            Self::EventType(organization, name) => {
+                write!(f, "type.{organization}.{}", name.as_str())
+            }
         }
     }
 }
@@ -110,6 +120,23 @@ pub struct EndpointSnapshot {
     pub retry_waits_ms: Option<Vec<u64>>,
 }
 
+/// What a sender needs to know of an event type that has a retry schedule of its own, or had one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventTypeSnapshot {
+    /// Schema version.
+    #[serde(rename = "v")]
+    pub schema: SchemaVersion,
+    /// Whose event type it is.
+    pub organization: OrganizationId,
+    /// Its name.
+    pub name: EventType,
+    /// Grows with each change; a lower one never replaces a higher one.
+    pub version: i64,
+    /// Its waits between attempts in milliseconds; `None` = the deployment's schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_waits_ms: Option<Vec<u64>>,
+}
+
 /// A signing secret that only `api` and `sender` can open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSecret {
@@ -126,7 +153,7 @@ mod tests {
 
     #[test]
     fn keys_come_back_and_strangers_are_ignored() {
-        for text in ["app.app_1", "ep.app_1.ep_2"] {
+        for text in ["app.app_1", "ep.app_1.ep_2", "type.org_1.file.deleted"] {
             assert_eq!(SnapshotKey::parse(text).unwrap().to_string(), text);
         }
         for text in [
@@ -135,7 +162,9 @@ mod tests {
             "app.ep_1",
             "ep.app_1",
             "ep.app_1.ep_2.x",
-            "type.org_1.a",
+            "type.org_1",
+            "type.app_1.a",
+            "type.org_1.a..b",
         ] {
             assert_eq!(SnapshotKey::parse(text), None, "{text}");
         }

@@ -45,7 +45,9 @@ impl Authenticated {
     }
 }
 
-fn bearer(parts: &Parts) -> Option<&str> {
+/// The text of a request's token.
+#[must_use]
+pub fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -1,7 +1,7 @@
 //! What ingest and api have in common as public HTTP servers: tokens, the shape of errors, and what
 //! surrounds every route.
 //!
-//! - [`token`], [`authenticated`]: who calls, and what they may do.
+//! - [`token`], [`grant`], [`authenticated`]: who calls, and what they may do.
 //! - [`error_body`]: every error as JSON, in Svix's two shapes.
 //! - [`body`], [`query`]: reading requests, with precise errors.
 //! - [`middleware`]: both slash forms, JSON for unknown routes, CORS, a span per request.
@@ -11,6 +11,7 @@
 pub mod authenticated;
 pub mod body;
 pub mod error_body;
+pub mod grant;
 pub mod middleware;
 pub mod query;
 pub mod server;
@@ -20,6 +21,7 @@ mod unread;
 pub use authenticated::Authenticated;
 pub use body::{JsonBody, RawBody};
 pub use error_body::{ApiError, Problem};
+pub use grant::{Capability, Grant};
 pub use middleware::wrap;
 pub use query::QueryParams;
 pub use server::HttpServer;

@@ -10,6 +10,8 @@ use posthorn_chassis::Env;
 use posthorn_event_schema::{ApplicationId, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::grant::{Capability, Grant};
+
 const SECRET_KEY: &str = "POSTHORN_JWT_SECRET";
 /// A shorter secret can be guessed: HS256 wants as many bytes as its digest has.
 /// *Source*: RFC 7518, section 3.2.
@@ -37,6 +39,23 @@ struct Claims {
     iat: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
+    /// As `iat`, in microseconds: a second is too coarse to tell the tokens before an end from
+    /// those after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat_us: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    feature_flags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    capabilities: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    read_only: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Who calls, as a verified token says.
@@ -46,6 +65,12 @@ pub struct Caller {
     pub organization: OrganizationId,
     /// Which of them.
     pub scope: Scope,
+    /// What a token of one application may do; everything for an organisation's.
+    pub grant: Grant,
+    /// When the token was made, if it says so.
+    pub issued_at: Option<Timestamp>,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What a caller may do.
@@ -116,7 +141,8 @@ impl TokenKey {
     /// A token for everything in an organisation.
     #[must_use]
     pub fn issue_organization(&self, organization: &OrganizationId, now: Timestamp) -> String {
-        self.issue(organization.as_str(), None, ORGANIZATION_TTL, now)
+        let (subject, everything) = (organization.as_str(), &Grant::default());
+        self.issue(subject, None, everything, ORGANIZATION_TTL, now)
     }
 
     /// A token for one application.
@@ -127,15 +153,33 @@ impl TokenKey {
         application: &ApplicationId,
         now: Timestamp,
     ) -> String {
-        self.issue(
-            application.as_str(),
-            Some(organization.as_str()),
-            APPLICATION_TTL,
-            now,
-        )
+        let everything = &Grant::default();
+        self.issue_portal(organization, application, everything, APPLICATION_TTL, now)
     }
 
-    fn issue(&self, sub: &str, org: Option<&str>, ttl: Duration, now: Timestamp) -> String {
+    /// A token for one application that may do only what is granted, for so long.
+    #[must_use]
+    pub fn issue_portal(
+        &self,
+        organization: &OrganizationId,
+        application: &ApplicationId,
+        grant: &Grant,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> String {
+        let organization = Some(organization.as_str());
+        self.issue(application.as_str(), organization, grant, ttl, now)
+    }
+
+    fn issue(
+        &self,
+        sub: &str,
+        org: Option<&str>,
+        grant: &Grant,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> String {
+        let names = |list: &Vec<Capability>| list.iter().map(|c| format!("{c:?}")).collect();
         let claims = Claims {
             sub: sub.to_owned(),
             org: org.map(str::to_owned),
@@ -143,6 +187,11 @@ impl TokenKey {
             nbf: Some(seconds(now)),
             iat: Some(seconds(now)),
             iss: Some(ISSUER.to_owned()),
+            iat_us: Some(now.as_unix_micros()),
+            sid: grant.session.clone(),
+            feature_flags: grant.feature_flags.clone(),
+            capabilities: grant.capabilities.as_ref().map(names),
+            read_only: grant.read_only,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .expect("text and numbers can be encoded, and the key fits the algorithm")
@@ -166,21 +215,41 @@ impl TokenKey {
         if ended || !begun {
             return Err(TokenError::Time);
         }
-        caller(&claims).ok_or(TokenError::Subject)
+        caller(claims).ok_or(TokenError::Subject)
     }
 }
 
-fn caller(claims: &Claims) -> Option<Caller> {
-    match &claims.org {
-        None => Some(Caller {
+fn caller(claims: Claims) -> Option<Caller> {
+    let issued_at = claims.iat_us.map(Timestamp::from_unix_micros);
+    let expires_at = claims.exp.and_then(moment);
+    let issued_at = issued_at.or_else(|| claims.iat.and_then(moment));
+    let Some(organization) = &claims.org else {
+        return Some(Caller {
             organization: OrganizationId::parse(&claims.sub).ok()?,
             scope: Scope::Organization,
-        }),
-        Some(organization) => Some(Caller {
-            organization: OrganizationId::parse(organization).ok()?,
-            scope: Scope::Application(ApplicationId::parse(&claims.sub).ok()?),
-        }),
-    }
+            grant: Grant::default(),
+            issued_at,
+            expires_at,
+        });
+    };
+    let known = |names: Vec<String>| names.iter().filter_map(|n| Capability::parse(n)).collect();
+    Some(Caller {
+        organization: OrganizationId::parse(organization).ok()?,
+        scope: Scope::Application(ApplicationId::parse(&claims.sub).ok()?),
+        grant: Grant {
+            session: claims.sid,
+            feature_flags: claims.feature_flags,
+            capabilities: claims.capabilities.map(known),
+            read_only: claims.read_only,
+        },
+        issued_at,
+        expires_at,
+    })
+}
+
+fn moment(seconds: u64) -> Option<Timestamp> {
+    let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
+    Some(Timestamp::from_unix_micros(micros))
 }
 
 fn seconds(at: Timestamp) -> u64 {
@@ -218,6 +287,26 @@ mod tests {
         let token = key.issue_application(&organization, &application, now());
         let caller = key.verify(&token, now()).unwrap();
         assert_eq!(caller.scope, Scope::Application(application));
+    }
+
+    #[test]
+    fn a_portals_token_carries_what_it_may_do() {
+        let key = TokenKey::new(SECRET);
+        let (organization, application) = ids();
+        let grant = Grant {
+            session: Some("monday".to_owned()),
+            feature_flags: vec!["beta".to_owned()],
+            capabilities: Some(vec![Capability::ViewBase]),
+            read_only: true,
+        };
+        let hour = Duration::from_secs(3_600);
+        let token = key.issue_portal(&organization, &application, &grant, hour, now());
+        let caller = key.verify(&token, now()).unwrap();
+        assert_eq!(caller.grant, grant);
+        assert_eq!(caller.issued_at, Some(now()));
+        assert_eq!(caller.expires_at, Some(now().plus(hour)));
+        let plain = key.issue_application(&organization, &application, now());
+        assert_eq!(key.verify(&plain, now()).unwrap().grant, Grant::default());
     }
 
     #[test]
@@ -263,7 +352,7 @@ mod tests {
     fn a_subject_that_names_nobody_is_refused() {
         let key = TokenKey::new(SECRET);
         for (sub, org) in [("acme", None), ("app_1", None), ("org_1", Some("org_1"))] {
-            let token = key.issue(sub, org, APPLICATION_TTL, now());
+            let token = key.issue(sub, org, &Grant::default(), APPLICATION_TTL, now());
             assert!(
                 matches!(key.verify(&token, now()), Err(TokenError::Subject)),
                 "{sub}"

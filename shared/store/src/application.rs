@@ -1,7 +1,7 @@
 //! Applications: rows and queries.
 //!
 //! Every query but [`Store::applications_to_reconcile`] is scoped by its organisation, so that
-//! somebody else's application is the same as none.
+//! somebody else's application is the same as none. So is a hidden one (`operational`).
 
 use std::collections::BTreeMap;
 
@@ -103,11 +103,12 @@ pub struct DeletedApplication {
     pub endpoints: Vec<EndpointId>,
 }
 
-const COLUMNS: &str = "id, organization_id, uid, name, throttle_rate, metadata, version, \
+pub(crate) const COLUMNS: &str = "id, organization_id, uid, name, throttle_rate, metadata, version, \
                        created_at, updated_at, deleted";
 
 impl Store {
-    /// Creates an application.
+    /// Creates an application; one that has this id already was created by an earlier run of the
+    /// same request, and is returned as it is.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -119,8 +120,7 @@ impl Store {
             "INSERT INTO applications (id, organization_id, uid, name, throttle_rate, metadata, \
                                        created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
-             ON CONFLICT (organization_id, uid) WHERE uid IS NOT NULL DO NOTHING \
-             RETURNING {COLUMNS}"
+             ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
         );
         let mut client = self.client().await?;
         let row = client
@@ -137,10 +137,13 @@ impl Store {
                 ],
             )
             .await?;
-        match row {
-            Some(row) => read(&row).map(Saved::Row),
-            None => Ok(Saved::Taken),
+        if let Some(row) = row {
+            return read(&row).map(Saved::Row);
         }
+        drop(client);
+        let same = ApplicationRef::Id(new.id.clone());
+        let made = self.application(&new.organization, &same).await?;
+        Ok(made.map_or(Saved::Taken, Saved::Row))
     }
 
     /// Finds a live application by id or uid.
@@ -158,7 +161,7 @@ impl Store {
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM applications \
-             WHERE organization_id = $1 AND {column} = $2 AND NOT deleted"
+             WHERE organization_id = $1 AND {column} = $2 AND NOT deleted AND NOT hidden"
         );
         let mut client = self.client().await?;
         let row = client
@@ -179,11 +182,12 @@ impl Store {
         page: &Page<ApplicationId>,
     ) -> Result<Slice<ApplicationRow>, StoreError> {
         let select = format!(
-            "SELECT {COLUMNS} FROM applications WHERE organization_id = $1 AND NOT deleted \
+            "SELECT {COLUMNS} FROM applications \
+             WHERE organization_id = $1 AND NOT deleted AND NOT hidden \
                AND ($4 OR EXISTS (SELECT FROM endpoints e \
-                    WHERE e.application_id = applications.id AND NOT e.deleted)) \
-               AND ($5 OR NOT EXISTS (SELECT FROM endpoints e \
-                    WHERE e.application_id = applications.id AND NOT e.deleted AND e.disabled))"
+                     WHERE e.application_id = applications.id AND NOT e.deleted)) \
+                AND ($5 OR NOT EXISTS (SELECT FROM endpoints e \
+                     WHERE e.application_id = applications.id AND NOT e.deleted AND e.disabled))"
         );
         let scope = organization.as_str();
         let listing = Listing {
@@ -216,7 +220,8 @@ impl Store {
                  throttle_rate = CASE WHEN $6 THEN $7 ELSE throttle_rate END, \
                  metadata = COALESCE($8, metadata), \
                  version = version + 1, updated_at = $9 \
-             WHERE organization_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}"
+             WHERE organization_id = $1 AND id = $2 AND NOT deleted AND NOT hidden \
+             RETURNING {COLUMNS}"
         );
         let uid = change.uid.as_ref();
         let throttle_rate = change.throttle_rate.flatten().map(i32::from);
@@ -258,7 +263,8 @@ impl Store {
         let sql = format!(
             "UPDATE applications SET deleted = true, uid = NULL, version = version + 1, \
                  updated_at = $3 \
-             WHERE organization_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}"
+             WHERE organization_id = $1 AND id = $2 AND NOT deleted AND NOT hidden \
+             RETURNING {COLUMNS}"
         );
         let moment = at.to_date_time();
         let marked = transaction
@@ -319,7 +325,7 @@ pub(crate) fn saved<T>(
     }
 }
 
-fn read(row: &Row) -> Result<ApplicationRow, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<ApplicationRow, StoreError> {
     Ok(ApplicationRow {
         id: column::parsed(row, "id", ApplicationId::parse)?,
         organization: column::parsed(row, "organization_id", OrganizationId::parse)?,

@@ -129,7 +129,8 @@ pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url,
     created_at, updated_at, deleted";
 
 impl Store {
-    /// Creates an endpoint with its first secret, if its application is live.
+    /// Creates an endpoint with its first secret, if its application is live; one that has this
+    /// id already was created by an earlier run of the same request, and is returned as it is.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -151,7 +152,7 @@ impl Store {
             return Ok(Saved::Missing);
         }
         let Some(row) = insert(&mut transaction, new).await? else {
-            return Ok(Saved::Taken);
+            return made_before(&mut transaction, new).await;
         };
         transaction
             .execute(
@@ -306,6 +307,7 @@ impl Store {
     }
 
     /// Replaces a live endpoint's headers, if its version is still the one that the caller saw.
+    /// Nobody is told of it, so a change that was told stays so.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -319,7 +321,9 @@ impl Store {
         let changed = client
             .execute(
                 "UPDATE endpoints \
-                 SET sealed_headers = $4, version = version + 1, updated_at = $5 \
+                 SET sealed_headers = $4, version = version + 1, updated_at = $5, \
+                     announced_version = announced_version \
+                         + CASE WHEN announced_version = version THEN 1 ELSE 0 END \
                  WHERE application_id = $1 AND id = $2 AND version = $3 AND NOT deleted",
                 &[
                     &endpoint.application.as_str(),
@@ -333,7 +337,7 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Marks an endpoint as deleted and forgets its secrets and headers; tells whether it was live.
+    /// Marks an endpoint as deleted and forgets its secrets and headers; returns it, if it was live.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -342,21 +346,24 @@ impl Store {
         application: &ApplicationId,
         id: &EndpointId,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<EndpointRow>, StoreError> {
+        let sql = format!(
+            "WITH gone AS ( \
+                 UPDATE endpoints SET deleted = true, uid = NULL, sealed_headers = NULL, \
+                     version = version + 1, updated_at = $3 \
+                 WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}), \
+             forgotten AS ( \
+                 DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
+             SELECT {COLUMNS} FROM gone"
+        );
         let mut client = self.client().await?;
         let gone = client
             .query_opt(
-                "WITH gone AS ( \
-                     UPDATE endpoints SET deleted = true, uid = NULL, sealed_headers = NULL, \
-                         version = version + 1, updated_at = $3 \
-                     WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING id), \
-                 forgotten AS ( \
-                     DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
-                 SELECT id FROM gone",
+                &sql,
                 &[&application.as_str(), &id.as_str(), &at.to_date_time()],
             )
             .await?;
-        Ok(gone.is_some())
+        gone.as_ref().map(read).transpose()
     }
 
     /// Ids and versions of every application's endpoints, deleted ones too, by id: for the
@@ -398,8 +405,7 @@ async fn insert(
              event_types, channels, disabled, throttle_rate, metadata, sealed_headers, \
              created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
-         ON CONFLICT (application_id, uid) WHERE uid IS NOT NULL DO NOTHING \
-         RETURNING {COLUMNS}"
+         ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
     );
     let settings = &new.settings;
     let row = transaction
@@ -423,6 +429,21 @@ async fn insert(
         )
         .await?;
     Ok(row)
+}
+
+/// What stood in the way of a new row: itself, or another that has its uid.
+async fn made_before(
+    transaction: &mut Transaction<'_>,
+    new: &NewEndpoint,
+) -> Result<Saved<EndpointRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM endpoints WHERE application_id = $1 AND id = $2 AND NOT deleted"
+    );
+    let row = transaction
+        .query_opt(&sql, &[&new.application.as_str(), &new.id.as_str()])
+        .await?;
+    let row = row.as_ref().map(read).transpose()?;
+    Ok(row.map_or(Saved::Taken, Saved::Row))
 }
 
 fn texts<T>(list: Option<&[T]>, text: impl Fn(&T) -> &str) -> Option<Vec<&str>> {

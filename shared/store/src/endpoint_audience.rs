@@ -89,7 +89,7 @@ impl Store {
         let row = client
             .query_opt(
                 "SELECT count(*) AS found FROM applications a \
-                 WHERE a.organization_id = $1 AND NOT a.deleted AND EXISTS ( \
+                 WHERE a.organization_id = $1 AND NOT a.deleted AND NOT a.hidden AND EXISTS ( \
                      SELECT FROM endpoints e WHERE e.application_id = a.id \
                        AND NOT e.deleted AND NOT e.disabled)",
                 &[&organization.as_str()],

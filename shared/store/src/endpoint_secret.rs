@@ -30,10 +30,12 @@ pub struct EndpointState {
 }
 
 /// How a rotation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// The new secret is the current one.
-    Done,
+    /// The new secret is the current one; here is the endpoint's version.
+    Done(i64),
+    /// An earlier run of the same request stored its own secret, this one.
+    DoneBefore(Vec<u8>),
     /// [`MAX_OLD_SECRETS`] rotated secrets still sign.
     TooMany,
     /// There is no such live endpoint.
@@ -45,7 +47,7 @@ pub enum Rotation {
 pub struct NewSecret {
     /// The sealed text.
     pub sealed: Vec<u8>,
-    /// Now.
+    /// When it was asked for; two rotations of one moment are runs of one request.
     pub at: Timestamp,
     /// When the secret that it replaces stops signing.
     pub old_until: Timestamp,
@@ -116,14 +118,23 @@ impl Store {
         let mut transaction = client.transaction().await?;
         let (endpoint, now) = (id.as_str(), new.at.to_date_time());
         let changed = transaction
-            .execute(
+            .query_opt(
                 "UPDATE endpoints SET version = version + 1, updated_at = $3 \
-                 WHERE application_id = $1 AND id = $2 AND NOT deleted",
+                 WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING version",
                 &[&application.as_str(), &endpoint, &now],
             )
             .await?;
-        if changed == 0 {
+        let Some(changed) = changed else {
             return Ok(Rotation::Missing);
+        };
+        let before = transaction
+            .query_opt(
+                "SELECT sealed FROM endpoint_secrets WHERE endpoint_id = $1 AND created_at = $2",
+                &[&endpoint, &now],
+            )
+            .await?;
+        if let Some(before) = before {
+            return Ok(Rotation::DoneBefore(before.try_get("sealed")?));
         }
         transaction
             .execute(
@@ -157,6 +168,6 @@ impl Store {
             )
             .await?;
         transaction.commit().await?;
-        Ok(Rotation::Done)
+        Ok(Rotation::Done(changed.try_get("version")?))
     }
 }

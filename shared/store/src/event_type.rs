@@ -22,8 +22,8 @@ pub struct EventTypeSettings {
     pub deprecated: bool,
     /// JSON Schemas of its payload, by version.
     pub schemas: Option<Value>,
-    /// Only callers with this flag see it.
-    pub feature_flag: Option<String>,
+    /// Only callers with one of these flags see it; `None` = all, never empty.
+    pub feature_flags: Option<Vec<String>>,
     /// The heading that it stands under.
     pub group_name: Option<String>,
 }
@@ -41,6 +41,17 @@ pub struct EventTypeRow {
     pub updated_at: Timestamp,
 }
 
+impl EventTypeRow {
+    /// Whether a caller with these feature flags sees it; `None` sees everything.
+    #[must_use]
+    pub fn is_visible(&self, flags: Option<&[String]>) -> bool {
+        match (flags, &self.settings.feature_flags) {
+            (None, _) | (_, None) => true,
+            (Some(flags), Some(wanted)) => wanted.iter().any(|flag| flags.contains(flag)),
+        }
+    }
+}
+
 /// What to change in an event type; `None` keeps a value, `Some(None)` clears it.
 #[derive(Debug, Clone, Default)]
 pub struct EventTypeChange {
@@ -52,10 +63,25 @@ pub struct EventTypeChange {
     pub deprecated: Option<bool>,
     /// JSON Schemas of its payload, by version.
     pub schemas: Option<Option<Value>>,
-    /// Only callers with this flag see it.
-    pub feature_flag: Option<Option<String>>,
+    /// Only callers with one of these flags see it.
+    pub feature_flags: Option<Option<Vec<String>>>,
     /// The heading that it stands under.
     pub group_name: Option<Option<String>>,
+}
+
+impl EventTypeChange {
+    /// The change to these settings, whatever they were.
+    #[must_use]
+    pub fn to(settings: &EventTypeSettings) -> Self {
+        Self {
+            description: Some(settings.description.clone()),
+            archived: Some(settings.archived),
+            deprecated: Some(settings.deprecated),
+            schemas: Some(settings.schemas.clone()),
+            feature_flags: Some(settings.feature_flags.clone()),
+            group_name: Some(settings.group_name.clone()),
+        }
+    }
 }
 
 /// Which event types a caller may see.
@@ -67,11 +93,12 @@ pub struct EventTypeFilter {
     pub feature_flags: Option<Vec<String>>,
 }
 
-const COLUMNS: &str = "name, description, archived, deprecated, schemas, feature_flag, \
+const COLUMNS: &str = "name, description, archived, deprecated, schemas, feature_flags, \
                        group_name, created_at, updated_at";
 
 impl Store {
-    /// Creates an event type; an archived one of that name is replaced and comes back.
+    /// Creates an event type; an archived one of that name is replaced and comes back, and one of
+    /// this very moment was written by an earlier run of the same request.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -84,14 +111,14 @@ impl Store {
     ) -> Result<Saved<EventTypeRow>, StoreError> {
         let sql = format!(
             "INSERT INTO event_types AS old (organization_id, name, description, archived, \
-                 deprecated, schemas, feature_flag, group_name, created_at, updated_at) \
+                 deprecated, schemas, feature_flags, group_name, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
              ON CONFLICT (organization_id, name) DO UPDATE SET \
                  description = excluded.description, archived = excluded.archived, \
                  deprecated = excluded.deprecated, schemas = excluded.schemas, \
-                 feature_flag = excluded.feature_flag, group_name = excluded.group_name, \
+                 feature_flags = excluded.feature_flags, group_name = excluded.group_name, \
                  updated_at = excluded.updated_at \
-             WHERE old.archived RETURNING {COLUMNS}"
+             WHERE old.archived OR old.updated_at = excluded.updated_at RETURNING {COLUMNS}"
         );
         let mut client = self.client().await?;
         let row = client
@@ -104,7 +131,7 @@ impl Store {
                     &settings.archived,
                     &settings.deprecated,
                     &settings.schemas,
-                    &settings.feature_flag,
+                    &settings.feature_flags,
                     &settings.group_name,
                     &at.to_date_time(),
                 ],
@@ -147,7 +174,7 @@ impl Store {
         let select = format!(
             "SELECT {COLUMNS} FROM event_types WHERE organization_id = $1 \
                AND ($4 OR NOT archived) \
-               AND ($5::text[] IS NULL OR feature_flag IS NULL OR feature_flag = ANY($5))"
+               AND ($5::text[] IS NULL OR feature_flags IS NULL OR feature_flags && $5)"
         );
         let listing = Listing {
             select: &select,
@@ -161,7 +188,8 @@ impl Store {
             .await
     }
 
-    /// Tells which of `names` are no live event types, in the order given.
+    /// Tells which of `names` are no live event types that a caller with these flags sees, in the
+    /// order given.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -169,14 +197,16 @@ impl Store {
         &self,
         organization: &OrganizationId,
         names: &[EventType],
+        feature_flags: Option<&[String]>,
     ) -> Result<Vec<EventType>, StoreError> {
         let texts: Vec<&str> = names.iter().map(EventType::as_str).collect();
         let mut client = self.client().await?;
         let rows = client
             .query(
                 "SELECT name FROM event_types \
-                 WHERE organization_id = $1 AND name = ANY($2) AND NOT archived",
-                &[&organization.as_str(), &texts],
+                 WHERE organization_id = $1 AND name = ANY($2) AND NOT archived \
+                   AND ($3::text[] IS NULL OR feature_flags IS NULL OR feature_flags && $3)",
+                &[&organization.as_str(), &texts, &feature_flags],
             )
             .await?;
         let known = rows
@@ -207,7 +237,7 @@ impl Store {
                  archived = COALESCE($4, archived), \
                  deprecated = COALESCE($5, deprecated), \
                  schemas = CASE WHEN $6 THEN $7 ELSE schemas END, \
-                 feature_flag = CASE WHEN $8 THEN $9 ELSE feature_flag END, \
+                 feature_flags = CASE WHEN $8 THEN $9 ELSE feature_flags END, \
                  group_name = CASE WHEN $10 THEN $11 ELSE group_name END, \
                  updated_at = $12 \
              WHERE organization_id = $1 AND name = $2 RETURNING {COLUMNS}"
@@ -224,8 +254,8 @@ impl Store {
                     &change.deprecated,
                     &change.schemas.is_some(),
                     &change.schemas.as_ref().and_then(Option::as_ref),
-                    &change.feature_flag.is_some(),
-                    &change.feature_flag.as_ref().and_then(Option::as_ref),
+                    &change.feature_flags.is_some(),
+                    &change.feature_flags.as_ref().and_then(Option::as_ref),
                     &change.group_name.is_some(),
                     &change.group_name.as_ref().and_then(Option::as_ref),
                     &at.to_date_time(),
@@ -233,25 +263,6 @@ impl Store {
             )
             .await;
         saved(result, read)
-    }
-
-    /// Removes an event type for good; tells whether there was one.
-    ///
-    /// # Errors
-    /// When PostgreSQL does not answer.
-    pub async fn expunge_event_type(
-        &self,
-        organization: &OrganizationId,
-        name: &EventType,
-    ) -> Result<bool, StoreError> {
-        let mut client = self.client().await?;
-        let removed = client
-            .execute(
-                "DELETE FROM event_types WHERE organization_id = $1 AND name = $2",
-                &[&organization.as_str(), &name.as_str()],
-            )
-            .await?;
-        Ok(removed == 1)
     }
 }
 
@@ -263,7 +274,7 @@ fn read(row: &Row) -> Result<EventTypeRow, StoreError> {
             archived: row.try_get("archived")?,
             deprecated: row.try_get("deprecated")?,
             schemas: row.try_get("schemas")?,
-            feature_flag: row.try_get("feature_flag")?,
+            feature_flags: row.try_get("feature_flags")?,
             group_name: row.try_get("group_name")?,
         },
         created_at: column::moment(row, "created_at")?,

@@ -7,7 +7,10 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
-//! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`] | configuration: rows and queries |
+//! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`], [`event_type_schedule`] | configuration: rows and queries |
+//! | [`operational`] | what an organisation is told of its own endpoints |
+//! | [`idempotency`] | which requests run or ran, and what they answered |
+//! | [`token`] | tokens that ended before their time, codes that are exchanged for one |
 //! | [`listing`] | configuration objects listed by key, a page at a time |
 //! | [`task`], [`task_work`] | background tasks of the API: asking for them, doing them |
 //! | [`history`] | events, fan-out decisions, deliveries and attempts, in daily partitions |
@@ -21,14 +24,18 @@ mod endpoint_audience;
 pub mod endpoint_secret;
 pub mod error;
 pub mod event_type;
+pub mod event_type_schedule;
 pub mod history;
+pub mod idempotency;
 pub mod listing;
 pub mod migrate;
+pub mod operational;
 pub mod page;
 pub mod pool;
 pub mod task;
 pub mod task_work;
 mod tls;
+pub mod token;
 
 pub use config::{StoreConfig, StoreConfigError};
 pub use error::StoreError;

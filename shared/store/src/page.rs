@@ -42,6 +42,15 @@ impl<I> Page<I> {
         }
     }
 
+    /// The page of the same size right after an item.
+    #[must_use]
+    pub fn following(self, item: I) -> Self {
+        Self {
+            position: Position::Following(item),
+            ..self
+        }
+    }
+
     /// How many rows to read: one more than asked for.
     pub(crate) fn rows_to_read(&self) -> i64 {
         i64::from(self.limit) + 1

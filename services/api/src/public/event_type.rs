@@ -37,7 +37,7 @@ pub struct EventTypeUpdate {
     /// Only callers with this flag see it.
     #[serde(default)]
     pub feature_flag: Option<String>,
-    /// The newer spelling of `featureFlag`; at most one.
+    /// The newer spelling of `featureFlag`: only callers with one of them see it.
     #[serde(default)]
     pub feature_flags: Option<Vec<String>>,
     /// The heading that it stands under.
@@ -65,7 +65,7 @@ pub struct EventTypePatch {
     /// Only callers with this flag see it; null opens it to all.
     #[serde(default, deserialize_with = "present")]
     pub feature_flag: Option<Option<String>>,
-    /// The newer spelling of `featureFlag`; at most one.
+    /// The newer spelling of `featureFlag`: only callers with one of them see it.
     #[serde(default, deserialize_with = "present")]
     pub feature_flags: Option<Option<Vec<String>>>,
     /// The heading that it stands under; null removes it.
@@ -92,9 +92,9 @@ pub struct EventTypeOut {
     pub created_at: String,
     /// When it was changed last.
     pub updated_at: String,
-    /// Only callers with this flag see it.
+    /// The first of `featureFlags`.
     pub feature_flag: Option<String>,
-    /// The newer spelling of `featureFlag`.
+    /// Only callers with one of these flags see it.
     pub feature_flags: Option<Vec<String>>,
     /// The heading that it stands under.
     pub group_name: Option<String>,
@@ -112,9 +112,78 @@ impl EventTypeOut {
             schemas: settings.schemas.filter(|_| with_schemas),
             created_at: row.created_at.to_rfc3339_micros(),
             updated_at: row.updated_at.to_rfc3339_micros(),
-            feature_flags: settings.feature_flag.clone().map(|flag| vec![flag]),
-            feature_flag: settings.feature_flag,
+            feature_flag: settings
+                .feature_flags
+                .as_ref()
+                .and_then(|flags| flags.first().cloned()),
+            feature_flags: settings.feature_flags,
             group_name: settings.group_name,
         }
     }
+}
+
+/// An event type's retry schedule.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetrySchedule {
+    /// The waits between attempts, in seconds; null = the deployment's schedule.
+    pub retry_schedule: Option<Vec<u64>>,
+}
+
+/// An OpenAPI document whose webhooks are to become event types.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventTypeImportOpenApiIn {
+    /// The document as an object.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub spec: Option<Value>,
+    /// The document as JSON or YAML text; read when `spec` is absent.
+    #[serde(default)]
+    pub spec_raw: Option<String>,
+    /// Change nothing, and answer with what would be changed.
+    #[serde(default)]
+    pub dry_run: Option<bool>,
+    /// Archive every event type that the document does not have.
+    #[serde(default)]
+    pub replace_all: Option<bool>,
+}
+
+/// What an import did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventTypeImportOpenApiOut {
+    /// What it did.
+    pub data: EventTypeImportOpenApiOutData,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventTypeImportOpenApiOutData {
+    /// The event types that were created or changed.
+    pub modified: Vec<String>,
+    /// The event types that would be, for a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_modify: Option<Vec<EventTypeFromOpenApi>>,
+}
+
+/// An event type as a document has it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventTypeFromOpenApi {
+    /// Its name.
+    pub name: String,
+    /// What it means.
+    pub description: String,
+    /// JSON Schemas of its payload, by version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub schemas: Option<Value>,
+    /// It should not be used for new subscriptions.
+    pub deprecated: bool,
+    /// The heading that it stands under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// Only callers with one of these flags see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature_flags: Option<Vec<String>>,
 }

@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_chassis::entropy;
 use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
-use posthorn_public_http::{ApiError, JsonBody, QueryParams};
+use posthorn_public_http::{ApiError, JsonBody, Problem, QueryParams};
 use posthorn_store::application::{
     ApplicationChange, ApplicationFilter, ApplicationRow, NewApplication, Saved,
 };
@@ -16,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::filter;
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::application::{ApplicationIn, ApplicationOut, ApplicationPatch};
 use crate::public::list::ListOut;
 use crate::public::query::{ExcludeQuery, GetIfExistsQuery, OrderQuery, PageQuery};
@@ -77,10 +77,11 @@ async fn list(
 async fn create(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
+    minted: Minted,
     query: QueryParams,
     JsonBody(body): JsonBody<ApplicationIn>,
 ) -> Result<Response, ApiError> {
-    let new = checked(organization, body)?;
+    let new = checked(organization, &minted, body)?;
     let get_if_exists = filter::flag(&query, "get_if_exists", false)?;
     let existing = match &new.uid {
         Some(uid) if get_if_exists => {
@@ -128,9 +129,10 @@ async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
     caller: Result<ApplicationCaller, ApiError>,
+    minted: Minted,
     JsonBody(body): JsonBody<ApplicationIn>,
 ) -> Result<Response, ApiError> {
-    let new = checked(organization, body)?;
+    let new = checked(organization, &minted, body)?;
     let existing = match caller {
         Ok(caller) => caller.application,
         Err(error) if error.status() == StatusCode::NOT_FOUND => {
@@ -213,7 +215,50 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn checked(organization: OrganizationId, body: ApplicationIn) -> Result<NewApplication, ApiError> {
+/// The application that a path names; with a body for it, it is created if it does not exist, as
+/// message create does.
+///
+/// # Errors
+/// 404 when there is none; 422 for a body whose uid is not the path's.
+pub(super) async fn find_or_create(
+    state: &ApiState,
+    organization: &OrganizationId,
+    minted: &Minted,
+    name: &str,
+    inline: Option<ApplicationIn>,
+) -> Result<ApplicationRow, ApiError> {
+    let missing = || ApiError::not_found("Application not found");
+    let reference = ApplicationRef::parse(name).map_err(|_no_name| missing())?;
+    let find = async || {
+        let found = state.store.application(organization, &reference).await;
+        found.map_err(|error| failure::store(&error))
+    };
+    if let Some(row) = find().await? {
+        return Ok(row);
+    }
+    let body = inline.ok_or_else(missing)?;
+    let problem = match &body.uid {
+        None => Some(("is needed to create it", "application_uid_missing")),
+        Some(uid) if uid != name => Some(("must be the path's", "application_uid_mismatch")),
+        Some(_) => None,
+    };
+    if let Some((rule, kind)) = problem {
+        let place = ["body", "application", "uid"];
+        return Err(ApiError::invalid(vec![Problem::new(place, rule, kind)]));
+    }
+    let new = checked(organization.clone(), minted, body)?;
+    match insert(state, new).await? {
+        Some(row) => Ok(row),
+        // Somebody else was faster.
+        None => find().await?.ok_or_else(missing),
+    }
+}
+
+fn checked(
+    organization: OrganizationId,
+    minted: &Minted,
+    body: ApplicationIn,
+) -> Result<NewApplication, ApiError> {
     let mut fields = Fields::default();
     fields.name(&body.name);
     let metadata = body.metadata.unwrap_or_default();
@@ -221,8 +266,8 @@ fn checked(organization: OrganizationId, body: ApplicationIn) -> Result<NewAppli
     let uid = fields.uid(body.uid, ApplicationId::PREFIX);
     let throttle_rate = fields.rate(body.throttle_rate.or(body.rate_limit));
     fields.finish()?;
-    let at = moment::now();
-    let id = ApplicationId::generate(at, entropy::bytes());
+    let at = minted.at();
+    let id = ApplicationId::generate(at, minted.dice("application"));
     Ok(NewApplication {
         id,
         organization,

@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_chassis::entropy;
-use posthorn_event_schema::{EndpointId, EventType, OrganizationId};
+use posthorn_event_schema::{EndpointId, EventType};
 use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_signing::SigningSecret;
 use posthorn_store::application::Saved;
@@ -17,6 +16,8 @@ use utoipa_axum::routes;
 use super::endpoint_headers;
 use crate::custom_headers::CustomHeaders;
 use crate::fields::Fields;
+use crate::minted::Minted;
+use crate::operational::{self, Change, Happened};
 use crate::public::endpoint::{EndpointIn, EndpointOut, EndpointPatch};
 use crate::public::list::ListOut;
 use crate::public::query::{OrderQuery, PageQuery};
@@ -32,10 +33,27 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 }
 
 /// What a caller sets at creation, checked.
-struct Wanted {
+pub(super) struct Wanted {
     settings: EndpointSettings,
     secret: SigningSecret,
     headers: CustomHeaders,
+}
+
+impl Wanted {
+    /// The change of another endpoint to these settings; its secret and headers stay.
+    pub(super) fn into_change(self) -> EndpointChange {
+        let settings = self.settings;
+        EndpointChange {
+            uid: Some(settings.uid),
+            url: Some(settings.url),
+            description: Some(settings.description),
+            event_types: Some(settings.event_types),
+            channels: Some(settings.channels),
+            disabled: Some(settings.disabled),
+            throttle_rate: Some(settings.throttle_rate),
+            metadata: Some(settings.metadata),
+        }
+    }
 }
 
 /// Lists an application's endpoints.
@@ -81,10 +99,11 @@ async fn list(
 async fn create(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
+    minted: Minted,
     JsonBody(body): JsonBody<EndpointIn>,
 ) -> Result<Response, ApiError> {
-    let wanted = checked(&state, &caller.organization, body).await?;
-    let row = insert(&state, &caller, wanted).await?;
+    let wanted = checked(&state, &caller, body).await?;
+    let row = insert(&state, &caller, &minted, wanted).await?;
     Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response())
 }
 
@@ -120,29 +139,19 @@ async fn replace(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
+    minted: Minted,
     JsonBody(body): JsonBody<EndpointIn>,
 ) -> Result<Response, ApiError> {
-    let wanted = checked(&state, &caller.organization, body).await?;
+    let wanted = checked(&state, &caller, body).await?;
     let existing = match lookup::endpoint(&state, &caller.application.id, &name).await {
         Ok(row) => row,
         Err(error) if error.status() == StatusCode::NOT_FOUND => {
-            let row = insert(&state, &caller, wanted).await?;
+            let row = insert(&state, &caller, &minted, wanted).await?;
             return Ok((StatusCode::CREATED, Json(EndpointOut::from(row))).into_response());
         }
         Err(error) => return Err(error),
     };
-    let settings = wanted.settings;
-    let change = EndpointChange {
-        uid: Some(settings.uid),
-        url: Some(settings.url),
-        description: Some(settings.description),
-        event_types: Some(settings.event_types),
-        channels: Some(settings.channels),
-        disabled: Some(settings.disabled),
-        throttle_rate: Some(settings.throttle_rate),
-        metadata: Some(settings.metadata),
-    };
-    let row = update(&state, &existing, &change).await?;
+    let row = update(&state, &caller, &existing, &wanted.into_change()).await?;
     Ok(Json(EndpointOut::from(row)).into_response())
 }
 
@@ -185,9 +194,9 @@ async fn patch(
         metadata: body.metadata,
     };
     let types = change.event_types.as_ref().and_then(Option::as_ref);
-    check_known(&state, &caller.organization, &mut fields, types).await?;
+    check_known(&state, &caller, &mut fields, types).await?;
     fields.finish()?;
-    update(&state, &existing, &change)
+    update(&state, &caller, &existing, &change)
         .await
         .map(|row| Json(row.into()))
 }
@@ -206,22 +215,34 @@ async fn remove(
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
+    delete(&state, &caller, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn delete(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    name: &str,
+) -> Result<(), ApiError> {
     let application = &caller.application.id;
-    let row = lookup::endpoint(&state, application, &name).await?;
+    let row = lookup::endpoint(state, application, name).await?;
     let gone = state
         .store
         .delete_endpoint(application, &row.id, moment::now())
         .await;
-    if !gone.map_err(|error| failure::store(&error))? {
-        return Err(no_entity());
-    }
+    let gone = gone.map_err(|error| failure::store(&error))?;
+    let gone = gone.ok_or_else(no_entity)?;
     state.snapshots.tell_endpoint(application, &row.id).await;
-    Ok(StatusCode::NO_CONTENT)
+    let mut change = Change::new(Happened::Deleted, &caller.application, &gone);
+    // Deleting sets it free.
+    change.endpoint_uid = row.settings.uid;
+    caller.tell(state, change);
+    Ok(())
 }
 
-async fn checked(
+pub(super) async fn checked(
     state: &ApiState,
-    organization: &OrganizationId,
+    caller: &ApplicationCaller,
     body: EndpointIn,
 ) -> Result<Wanted, ApiError> {
     let mut fields = Fields::default();
@@ -246,13 +267,7 @@ async fn checked(
         throttle_rate: fields.rate(body.throttle_rate.or(body.rate_limit)),
         metadata,
     };
-    check_known(
-        state,
-        organization,
-        &mut fields,
-        settings.event_types.as_ref(),
-    )
-    .await?;
+    check_known(state, caller, &mut fields, settings.event_types.as_ref()).await?;
     fields.finish()?;
     // Without a secret there was a problem, which has been answered.
     let secret = secret.ok_or_else(no_entity)?;
@@ -273,18 +288,30 @@ fn check_url(state: &ApiState, fields: &mut Fields, url: &str) -> Option<String>
     }
 }
 
-/// Every event type that an endpoint names must exist: a typo would otherwise receive nothing, in
-/// silence.
+/// Every event type that an endpoint names must exist, and be visible: a typo would otherwise
+/// receive nothing, in silence.
 async fn check_known(
     state: &ApiState,
-    organization: &OrganizationId,
+    caller: &ApplicationCaller,
     fields: &mut Fields,
     types: Option<&Vec<EventType>>,
 ) -> Result<(), ApiError> {
     let Some(types) = types else {
         return Ok(());
     };
-    let unknown = state.store.unknown_event_types(organization, types).await;
+    if caller.is_management() {
+        let known = |name: &EventType| operational::EVENT_TYPES.contains(&name.as_str());
+        if !types.iter().all(known) {
+            let all = operational::EVENT_TYPES.join(", ");
+            fields.note("eventTypes", format!("must be among {all}"));
+        }
+        return Ok(());
+    }
+    let (organization, flags) = (&caller.organization, caller.visible_flags());
+    let unknown = state
+        .store
+        .unknown_event_types(organization, types, flags.as_deref())
+        .await;
     let unknown = unknown.map_err(|error| failure::store(&error))?;
     if !unknown.is_empty() {
         let names: Vec<_> = unknown.iter().map(EventType::as_str).collect();
@@ -297,9 +324,10 @@ async fn check_known(
     Ok(())
 }
 
-async fn insert(
+pub(super) async fn insert(
     state: &ApiState,
     caller: &ApplicationCaller,
+    minted: &Minted,
     wanted: Wanted,
 ) -> Result<EndpointRow, ApiError> {
     let application = &caller.application.id;
@@ -310,8 +338,8 @@ async fn insert(
         let detail = format!("An application may have {most} endpoints.");
         return Err(ApiError::bad_request("limit_reached", detail));
     }
-    let at = moment::now();
-    let id = EndpointId::generate(at, entropy::bytes());
+    let at = minted.at();
+    let id = EndpointId::generate(at, minted.dice("endpoint"));
     let owner = Owner {
         organization: &caller.organization,
         endpoint: &id,
@@ -327,11 +355,13 @@ async fn insert(
         at,
     };
     let saved = state.store.create_endpoint(&new).await;
-    settle(state, saved.map_err(|error| failure::store(&error))?).await
+    let saved = saved.map_err(|error| failure::store(&error))?;
+    settle(state, caller, Happened::Created, saved).await
 }
 
-async fn update(
+pub(super) async fn update(
     state: &ApiState,
+    caller: &ApplicationCaller,
     row: &EndpointRow,
     change: &EndpointChange,
 ) -> Result<EndpointRow, ApiError> {
@@ -340,17 +370,24 @@ async fn update(
         .store
         .update_endpoint(&row.application, &row.id, change, at)
         .await;
-    settle(state, saved.map_err(|error| failure::store(&error))?).await
+    let saved = saved.map_err(|error| failure::store(&error))?;
+    settle(state, caller, Happened::Updated, saved).await
 }
 
-/// Tells the fleet of a stored endpoint.
-async fn settle(state: &ApiState, saved: Saved<EndpointRow>) -> Result<EndpointRow, ApiError> {
+/// Tells the fleet of a stored endpoint, and its organisation of what happened.
+async fn settle(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    happened: Happened,
+    saved: Saved<EndpointRow>,
+) -> Result<EndpointRow, ApiError> {
     match saved {
         Saved::Row(row) => {
             state
                 .snapshots
                 .tell_endpoint(&row.application, &row.id)
                 .await;
+            caller.tell(state, Change::new(happened, &caller.application, &row));
             Ok(row)
         }
         Saved::Taken => {

@@ -37,8 +37,17 @@ async fn read(
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
 ) -> Result<Json<HeadersOut>, ApiError> {
-    let row = lookup::endpoint(&state, &caller.application.id, &name).await?;
-    let (headers, sensitive) = custom_headers::redacted(open(&state, &row)?);
+    current(&state, &caller, &name).await
+}
+
+/// An endpoint's headers, without credentials.
+pub(super) async fn current(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    name: &str,
+) -> Result<Json<HeadersOut>, ApiError> {
+    let row = lookup::endpoint(state, &caller.application.id, name).await?;
+    let (headers, sensitive) = custom_headers::redacted(open(state, &row)?);
     Ok(Json(HeadersOut { headers, sensitive }))
 }
 
@@ -93,7 +102,7 @@ async fn patch(
 }
 
 /// Reads, changes and writes the headers; a change that came in between makes it begin again.
-async fn change(
+pub(super) async fn change(
     state: &ApiState,
     caller: &ApplicationCaller,
     name: &str,

@@ -16,6 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::fields::Fields;
+use crate::minted::Minted;
+use crate::operational::{Change, Happened};
 use crate::public::endpoint::{RotateIn, SecretOut};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::sealing::{self, Owner};
@@ -46,7 +48,16 @@ async fn read(
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
 ) -> Result<Json<SecretOut>, ApiError> {
-    let row = lookup::endpoint(&state, &caller.application.id, &name).await?;
+    current(&state, &caller, &name).await
+}
+
+/// An endpoint's current secret, as a receiver needs it.
+pub(super) async fn current(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    name: &str,
+) -> Result<Json<SecretOut>, ApiError> {
+    let row = lookup::endpoint(state, &caller.application.id, name).await?;
     let found = state
         .store
         .endpoint_state(&row.application, &row.id, moment::now())
@@ -76,12 +87,29 @@ async fn rotate(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
     Path((_app, name)): Path<(String, String)>,
+    minted: Minted,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<Response, ApiError> {
-    let row = lookup::endpoint(&state, &caller.application.id, &name).await?;
-    let (secret, grace) = wanted(&body)?;
-    let at = moment::now();
+    let secret = replaced(&state, &caller, &minted, &name, &body).await?;
+    if wants_key(&headers) {
+        let key = secret.verification_text();
+        return Ok(Json(SecretOut { key }).into_response());
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Replaces an endpoint's secret, and returns the new one.
+pub(super) async fn replaced(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    minted: &Minted,
+    name: &str,
+    body: &Bytes,
+) -> Result<SigningSecret, ApiError> {
+    let row = lookup::endpoint(state, &caller.application.id, name).await?;
+    let (secret, grace) = wanted(body)?;
+    let at = minted.at();
     let sealed = sealing::seal_secret(&state.config.keys, owner(&row), &secret);
     let new = NewSecret {
         sealed,
@@ -93,7 +121,15 @@ async fn rotate(
         .rotate_secret(&row.application, &row.id, &new)
         .await;
     match rotated.map_err(|error| failure::store(&error))? {
-        Rotation::Done => {}
+        Rotation::Done(version) => {
+            let mut change = Change::new(Happened::Updated, &caller.application, &row);
+            (change.version, change.at) = (version, at);
+            caller.tell(state, change);
+        }
+        Rotation::DoneBefore(sealed) => {
+            let opened = sealing::open_secret(&state.config.keys, owner(&row), &sealed);
+            return opened.map_err(|error| ApiError::internal(&error));
+        }
         Rotation::TooMany => {
             let detail = "You can only rotate a key 10 times; wait until old keys have expired.";
             return Err(ApiError::bad_request("limit_reached", detail));
@@ -104,13 +140,7 @@ async fn rotate(
         .snapshots
         .tell_endpoint(&row.application, &row.id)
         .await;
-    if wants_key(&headers) {
-        return Ok(Json(SecretOut {
-            key: secret.verification_text(),
-        })
-        .into_response());
-    }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(secret)
 }
 
 /// The new secret and how long the old one signs on; an empty body or null leaves both to us.

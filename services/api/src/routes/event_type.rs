@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_event_schema::{EventType, OrganizationId};
-use posthorn_public_http::{ApiError, Authenticated, JsonBody, QueryParams, Scope};
+use posthorn_event_schema::{EventType, OrganizationId, Timestamp};
+use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_store::application::Saved;
 use posthorn_store::event_type::{
     EventTypeChange, EventTypeFilter, EventTypeRow, EventTypeSettings,
@@ -15,10 +15,11 @@ use utoipa_axum::routes;
 
 use super::filter;
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::event_type::{EventTypeIn, EventTypeOut, EventTypePatch, EventTypeUpdate};
 use crate::public::list::ListOut;
 use crate::public::query::{EventTypeQuery, ExpungeQuery, PageQuery};
-use crate::scope::{OrganizationCaller, no_entity};
+use crate::scope::{AnyCaller, OrganizationCaller, no_entity, visible_flags};
 use crate::state::ApiState;
 use crate::{failure, moment, paging};
 
@@ -40,13 +41,13 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 )]
 async fn list(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    AnyCaller(caller): AnyCaller,
     query: QueryParams,
 ) -> Result<Json<ListOut<EventTypeOut>>, ApiError> {
     let page = paging::page(&query, EventType::parse)?;
     let visible = EventTypeFilter {
         include_archived: filter::flag(&query, "include_archived", false)?,
-        feature_flags: visible_flags(&caller.scope),
+        feature_flags: visible_flags(&caller),
     };
     let with_schemas = filter::flag(&query, "with_content", false)?;
     let slice = state
@@ -65,14 +66,6 @@ async fn list(
     )))
 }
 
-/// A customer's portal sees what no flag hides.
-fn visible_flags(scope: &Scope) -> Option<Vec<String>> {
-    match scope {
-        Scope::Organization => None,
-        Scope::Application(_) => Some(Vec::new()),
-    }
-}
-
 /// Creates an event type, or un-archives one.
 #[utoipa::path(
     post,
@@ -86,6 +79,7 @@ fn visible_flags(scope: &Scope) -> Option<Vec<String>> {
 async fn create(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
+    minted: Minted,
     JsonBody(body): JsonBody<EventTypeIn>,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::default();
@@ -93,7 +87,7 @@ async fn create(
     let settings = checked(fields, body.settings)?;
     // Without a name there was a problem, which has been answered.
     let name = name.ok_or_else(no_entity)?;
-    let row = insert(&state, &organization, &name, &settings).await?;
+    let row = insert(&state, &organization, &name, &settings, minted.at()).await?;
     Ok((StatusCode::CREATED, Json(EventTypeOut::new(row, true))).into_response())
 }
 
@@ -108,16 +102,16 @@ async fn create(
 )]
 async fn one(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    AnyCaller(caller): AnyCaller,
     Path(name): Path<String>,
 ) -> Result<Json<EventTypeOut>, ApiError> {
     let name = named(&name)?;
     let found = state.store.event_type(&caller.organization, &name).await;
     let found = found.map_err(|error| failure::store(&error))?;
-    let hidden = |row: &EventTypeRow| {
-        row.settings.feature_flag.is_some() && caller.scope != Scope::Organization
-    };
-    let row = found.filter(|row| !hidden(row)).ok_or_else(no_entity)?;
+    let flags = visible_flags(&caller);
+    let row = found
+        .filter(|row| row.is_visible(flags.as_deref()))
+        .ok_or_else(no_entity)?;
     Ok(Json(EventTypeOut::new(row, true)))
 }
 
@@ -135,23 +129,17 @@ async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
     Path(name): Path<String>,
+    minted: Minted,
     JsonBody(body): JsonBody<EventTypeUpdate>,
 ) -> Result<Response, ApiError> {
     let name = named(&name)?;
     let settings = checked(Fields::default(), body)?;
-    let change = EventTypeChange {
-        description: Some(settings.description.clone()),
-        archived: Some(settings.archived),
-        deprecated: Some(settings.deprecated),
-        schemas: Some(settings.schemas.clone()),
-        feature_flag: Some(settings.feature_flag.clone()),
-        group_name: Some(settings.group_name.clone()),
-    };
+    let change = EventTypeChange::to(&settings);
     let (status, row) = match update(&state, &organization, &name, &change).await? {
         Some(row) => (StatusCode::OK, row),
         None => (
             StatusCode::CREATED,
-            insert(&state, &organization, &name, &settings).await?,
+            insert(&state, &organization, &name, &settings, minted.at()).await?,
         ),
     };
     Ok((status, Json(EventTypeOut::new(row, true))).into_response())
@@ -180,9 +168,9 @@ async fn patch(
     if let Some(Some(schemas)) = &body.schemas {
         fields.schemas(schemas);
     }
-    let feature_flag = match body.feature_flags {
-        Some(flags) => Some(fields.flag(flags, None)),
-        None => body.feature_flag.map(|flag| fields.flag(None, flag)),
+    let feature_flags = match body.feature_flags {
+        Some(flags) => Some(fields.flags(flags, None)),
+        None => body.feature_flag.map(|flag| fields.flags(None, flag)),
     };
     if let Some(Some(group)) = &body.group_name {
         fields.label("groupName", group);
@@ -193,7 +181,7 @@ async fn patch(
         archived: body.archived,
         deprecated: body.deprecated,
         schemas: body.schemas,
-        feature_flag,
+        feature_flags,
         group_name: body.group_name,
     };
     let row = update(&state, &organization, &named(&name)?, &change).await?;
@@ -219,7 +207,11 @@ async fn remove(
     let name = named(&name)?;
     let found = if filter::flag(&query, "expunge", false)? {
         let expunged = state.store.expunge_event_type(&organization, &name).await;
-        expunged.map_err(|error| failure::store(&error))?
+        let expunged = expunged.map_err(|error| failure::store(&error))?;
+        if let Some(schedule) = &expunged {
+            state.snapshots.forget_schedule(schedule).await;
+        }
+        expunged.is_some()
     } else {
         let change = EventTypeChange {
             archived: Some(true),
@@ -236,7 +228,7 @@ async fn remove(
     }
 }
 
-fn named(name: &str) -> Result<EventType, ApiError> {
+pub(super) fn named(name: &str) -> Result<EventType, ApiError> {
     EventType::parse(name).map_err(|_no_name| no_entity())
 }
 
@@ -245,7 +237,7 @@ fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSetting
     if let Some(schemas) = &body.schemas {
         fields.schemas(schemas);
     }
-    let feature_flag = fields.flag(body.feature_flags, body.feature_flag);
+    let feature_flags = fields.flags(body.feature_flags, body.feature_flag);
     if let Some(group) = &body.group_name {
         fields.label("groupName", group);
     }
@@ -255,20 +247,21 @@ fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSetting
         archived: body.archived.unwrap_or(false),
         deprecated: body.deprecated.unwrap_or(false),
         schemas: body.schemas,
-        feature_flag,
+        feature_flags,
         group_name: body.group_name,
     })
 }
 
-async fn insert(
+pub(super) async fn insert(
     state: &ApiState,
     organization: &OrganizationId,
     name: &EventType,
     settings: &EventTypeSettings,
+    at: Timestamp,
 ) -> Result<EventTypeRow, ApiError> {
     let saved = state
         .store
-        .create_event_type(organization, name, settings, moment::now())
+        .create_event_type(organization, name, settings, at)
         .await;
     match saved.map_err(|error| failure::store(&error))? {
         Saved::Row(row) => Ok(row),
@@ -279,7 +272,7 @@ async fn insert(
     }
 }
 
-async fn update(
+pub(super) async fn update(
     state: &ApiState,
     organization: &OrganizationId,
     name: &EventType,

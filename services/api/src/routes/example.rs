@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::resend::not_queued;
 use crate::fields::Fields;
+use crate::minted::Minted;
 use crate::public::message::{ExampleIn, MessageOut};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::state::ApiState;
@@ -45,6 +46,7 @@ async fn send_example(
     State(state): State<ApiState>,
     caller: ApplicationCaller,
     Path((_app, endpoint)): Path<(String, String)>,
+    minted: Minted,
     headers: HeaderMap,
     JsonBody(body): JsonBody<ExampleIn>,
 ) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
@@ -57,7 +59,7 @@ async fn send_example(
     let event_type = event_type.ok_or_else(no_entity)?;
     let index = body.example_index.unwrap_or(0);
     let example = example(&state, &caller, &event_type, index).await?;
-    let event = event(&caller, event_type, example);
+    let event = event(&caller, &minted, event_type, example);
     // History has it first: whoever receives it can look it up, and a crash sends nothing unknown.
     let written = state.store.write_events(std::slice::from_ref(&event)).await;
     written.map_err(|error| failure::store(&error))?;
@@ -105,11 +107,11 @@ fn chosen(schemas: &Value, index: usize) -> Option<&Value> {
     }
 }
 
-fn event(caller: &ApplicationCaller, event_type: EventType, body: Bytes) -> Event {
-    let accepted_at = moment::now();
+fn event(caller: &ApplicationCaller, minted: &Minted, event_type: EventType, body: Bytes) -> Event {
+    let accepted_at = minted.at();
     let meta = EventMeta {
         version: SchemaVersion,
-        id: EventId::generate_message(accepted_at, moment::dice()),
+        id: EventId::generate_message(accepted_at, minted.dice("event")),
         organization: caller.organization.clone(),
         application: caller.application.id.clone(),
         event_type,

@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use posthorn_event_schema::TaskId;
-use posthorn_public_http::{ApiError, Authenticated, QueryParams, Scope};
+use posthorn_public_http::{ApiError, QueryParams, Scope};
 use posthorn_store::Slice;
 use posthorn_store::listing::Order;
 use posthorn_store::task::{TaskFilter, TaskRow};
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::public::list::ListOut;
 use crate::public::query::{OrderQuery, PageQuery, TaskQuery};
 use crate::public::task::{self, BackgroundTaskOut, Named};
-use crate::scope::no_entity;
+use crate::scope::{AnyCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, paging};
 
@@ -37,7 +37,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 )]
 async fn list(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    AnyCaller(caller): AnyCaller,
     query: QueryParams,
 ) -> Result<Json<ListOut<BackgroundTaskOut>>, ApiError> {
     let page = paging::page(&query, TaskId::parse)?;
@@ -91,7 +91,7 @@ async fn list(
 )]
 async fn one(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    AnyCaller(caller): AnyCaller,
     Path(id): Path<String>,
 ) -> Result<Json<BackgroundTaskOut>, ApiError> {
     let id = TaskId::parse(&id).map_err(|_no_id| no_entity())?;

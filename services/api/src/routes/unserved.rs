@@ -10,7 +10,7 @@ use posthorn_public_http::ApiError;
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 34] = [
+const PATHS: [&str; 30] = [
     // applications
     "/app/{app_id}/alert-email",
     "/app/{app_id}/autoconfig",
@@ -34,14 +34,10 @@ const PATHS: [&str; 34] = [
     "/msg/broadcast",
     "/events",
     // event types
-    "/event-type/import/openapi",
     "/event-type/export/openapi",
-    "/event-type/{name}/retry-schedule",
     // everything else
     "/auth/{*rest}",
     "/admin/redrive-dlq",
-    "/operational-webhook/endpoint",
-    "/operational-webhook/endpoint/{*rest}",
     "/stats/app/{*rest}",
     "/stats/endpoint/count",
     "/connector",

@@ -60,6 +60,11 @@ impl Client {
         }
     }
 
+    /// The same caller at another process.
+    pub(crate) fn at(&self, other: &Self) -> Self {
+        Self::new(other.address, &self.token)
+    }
+
     /// Asks below `/api/v1`.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call("GET", path, None).await

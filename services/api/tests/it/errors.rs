@@ -84,7 +84,7 @@ async fn an_iterator_that_names_nothing_is_refused() {
 async fn what_svix_has_and_we_have_not_is_told_apart() {
     let world = World::start().await;
     for (method, path) in [
-        ("GET", "/auth/whoami"),
+        ("POST", "/auth/stream-portal-access/a"),
         ("GET", "/app/a/integration/"),
         ("POST", "/msg/broadcast"),
     ] {
@@ -117,8 +117,13 @@ async fn health_root_and_the_routes_of_ingest_are_served() {
     }
     let root = stranger.raw("GET", "/", "", "").await;
     assert!(
-        root.status == 200 && root.text.contains("Posthorn"),
+        root.status == 307 && root.head.contains("\r\nlocation: /docs"),
         "{root:?}"
+    );
+    let docs = stranger.raw("GET", "/docs", "", "").await;
+    assert!(
+        docs.status == 200 && docs.text.contains("Posthorn"),
+        "{docs:?}"
     );
     let created = stranger.post("/app/a/msg", &json!({})).await;
     assert_eq!((created.status, &*created.text), (200, "ingest"));

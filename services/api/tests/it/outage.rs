@@ -35,6 +35,12 @@ async fn the_api_starts_without_postgresql_and_serves_once_it_is_there() {
     assert_eq!(refused.expect(503)["code"], json!("unavailable"));
     assert!(refused.head.contains("\r\nretry-after: 1"), "{refused:?}");
 
+    let key = "idempotency-key: once\r\n";
+    let refused = client
+        .raw("POST", "/api/v1/app", key, r#"{"name":"a"}"#)
+        .await;
+    assert_eq!(refused.expect(503)["code"], json!("unavailable"));
+
     postgres.restart().await;
     let long = Duration::from_secs(20);
     eventually(long, "readiness", async || {

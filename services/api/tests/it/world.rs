@@ -1,6 +1,7 @@
 //! The API with servers of its own.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
@@ -10,12 +11,13 @@ use posthorn_chassis::{Context, Env, Service};
 use posthorn_event_schema::{ApplicationId, EndpointId, OrganizationId, Timestamp};
 use posthorn_harness::{TestDatabase, TestNats};
 use posthorn_public_http::TokenKey;
-use posthorn_signing::KeyRing;
 use posthorn_store::{Store, StoreConfig, migrate::migrate};
 use serde_json::{Value, json};
 
 use crate::client::Client;
 
+/// All processes of a fleet have the same.
+const KEYS: &str = "1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const JWT_SECRET: &str = "a secret of the tests that nobody else knows";
 
 pub(crate) struct World {
@@ -79,6 +81,17 @@ impl World {
         Client::new(self.address, &token)
     }
 
+    /// A caller of a second process with the same servers behind it.
+    pub(crate) async fn another_process(&self) -> Process {
+        let context = Context::new();
+        let address = serve(&self.tokens, &self.bus, &self.store, &context).await;
+        let token = self.tokens.issue_organization(&self.organization, now());
+        Process {
+            client: Client::new(address, &token),
+            context,
+        }
+    }
+
     /// A caller with this token.
     pub(crate) fn with_token(&self, token: &str) -> Client {
         Client::new(self.address, token)
@@ -116,6 +129,26 @@ impl World {
     }
 }
 
+/// Another process of the API.
+pub(crate) struct Process {
+    /// Speaks for the whole organisation.
+    pub(crate) client: Client,
+    context: Context,
+}
+
+impl Process {
+    /// Another caller of this process.
+    pub(crate) fn with(&self, caller: &Client) -> Client {
+        caller.at(&self.client)
+    }
+
+    pub(crate) async fn stop(self) {
+        self.context.shutdown.trigger();
+        let left = self.context.shutdown.drain(Duration::from_secs(10)).await;
+        assert_eq!(left, 0);
+    }
+}
+
 /// Starts the API, which need not become ready.
 pub(crate) async fn serve(
     tokens: &TokenKey,
@@ -125,7 +158,7 @@ pub(crate) async fn serve(
 ) -> SocketAddr {
     let mut env = Env::from_pairs([
         ("POSTHORN_API_ADDR", "127.0.0.1:0".to_owned()),
-        ("POSTHORN_ENCRYPTION_KEYS", KeyRing::generate_text()),
+        ("POSTHORN_ENCRYPTION_KEYS", KEYS.to_owned()),
     ]);
     let config = ApiConfig::from_env(&mut env);
     env.finish().unwrap();
