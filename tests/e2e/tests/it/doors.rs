@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthorn_e2e::{Client, Producer, Stack};
+use posthorn_e2e::{Client, Producer, Settings, Stack};
 use posthorn_harness::eventually;
 use serde_json::{Value, json};
 
@@ -102,6 +102,24 @@ async fn bad_input_over_http_is_told_precisely() {
             (route.status, &route.body["code"]),
             (404, &json!("not_found"))
         );
+    }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_answered_at_once() {
+    let one = |settings: Settings| settings.with("POSTHORN_INGEST_IN_FLIGHT", "1");
+    let stack = Stack::start_with(one).await;
+    stack.client.application("acme").await;
+    let producer = stack.producer().await;
+    let ask = || producer.request("posthorn.publish.acme", r#"{"type":"a","data":1}"#);
+    let answers = futures::future::join_all((0..200).map(|_| ask())).await;
+    let is_stored = |answer: &&Value| answer["id"].is_string();
+    let stored = answers.iter().filter(is_stored).count();
+    let busy = answers.iter().filter(|answer| !is_stored(answer));
+    assert!(stored > 0 && stored < 200, "{stored} of 200 were stored");
+    for answer in busy {
+        assert_eq!(answer["error"]["code"], "unavailable");
     }
     stack.stop().await;
 }
