@@ -3,6 +3,9 @@
 //! The answer is `{"id":"…","duplicate":false}` once the event is stored, or
 //! `{"error":{"code":"…","detail":"…"}}` with the header `Nats-Service-Error-Code`.
 //! Refused input is kept in REJECTED as well.
+//!
+//! Beyond so many requests at a time the answer is `unavailable`, at once: a request that waited for
+//! its turn would be worked on after its caller has given up.
 
 use std::sync::Arc;
 
@@ -10,7 +13,7 @@ use bytes::Bytes;
 use posthorn_bus::requests::{Request, Requests, headers};
 use posthorn_bus::{Bus, BusError, trace_context};
 use posthorn_chassis::shutdown::Shutdown;
-use posthorn_chassis::{clock, entropy};
+use posthorn_chassis::{clock, entropy, metric};
 use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp};
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -66,12 +69,13 @@ impl RequestDoor {
     ) -> Result<(), BusError> {
         let permits = Arc::new(Semaphore::new(self.in_flight));
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                break;
-            };
             let request = tokio::select! {
                 request = requests.next() => request.ok_or(BusError::Closed)?,
                 () = shutdown.requested() => break,
+            };
+            let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+                answer_busy(&request).await;
+                continue;
             };
             let door = self.clone();
             shutdown.spawn("publish request", async move {
@@ -130,19 +134,7 @@ impl RequestDoor {
             },
         );
         let detail = refusal.detail();
-        let body = to_json(&ErrorAnswer {
-            error: ErrorBody {
-                code: refusal.code(),
-                detail: &detail,
-            },
-        });
-        let status = refusal.status().to_string();
-        // The header of NATS' own service errors, so that service clients see an error.
-        let headers = headers(&[
-            ("Nats-Service-Error-Code", status.as_str()),
-            ("Nats-Service-Error", refusal.code()),
-        ]);
-        request.answer(headers, body).await;
+        answer_error(request, refusal.status(), refusal.code(), &detail).await;
         if refusal.is_transient() {
             return;
         }
@@ -178,6 +170,26 @@ impl RequestDoor {
             .await;
         accepted.map_err(Refusal::Accept)
     }
+}
+
+async fn answer_busy(request: &Request) {
+    metric::Counter::LimitReached.add(1, &[("limit", "ingest_in_flight")]);
+    accept::count("nats", "unavailable");
+    let detail = "too many requests at a time, try again later";
+    answer_error(request, 503, "unavailable", detail).await;
+}
+
+async fn answer_error(request: &Request, status: u16, code: &str, detail: &str) {
+    let body = to_json(&ErrorAnswer {
+        error: ErrorBody { code, detail },
+    });
+    let status = status.to_string();
+    // The header of NATS' own service errors, so that service clients see an error.
+    let headers = headers(&[
+        ("Nats-Service-Error-Code", status.as_str()),
+        ("Nats-Service-Error", code),
+    ]);
+    request.answer(headers, body).await;
 }
 
 fn to_json(answer: &impl Serialize) -> Bytes {

@@ -2,7 +2,8 @@
 //!
 //! The figures are shown in the output of `make test`.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use crate::WHOLE_MACHINE;
 use posthorn_e2e::stack::database;
@@ -24,10 +25,15 @@ struct UnderLoad {
 
 impl UnderLoad {
     async fn start() -> Self {
+        Self::start_with(|settings| settings).await
+    }
+
+    async fn start_with(adjust: impl FnOnce(Settings) -> Settings) -> Self {
         // As in production: what is acknowledged is on disk.
         let safe = TestNats::start_with(|options| options.sync = SyncInterval::Always);
         let (nats, database, receiver) = tokio::join!(safe, database(), Receiver::start());
-        let fleet = Fleet::start(Settings::new(&nats.url(), database.url())).await;
+        let settings = adjust(Settings::new(&nats.url(), database.url()));
+        let fleet = Fleet::start(settings).await;
         let client = fleet.client();
         let app = client.application("acme").await;
         for path in ["/one", "/two"] {
@@ -121,13 +127,31 @@ async fn a_second_sender_shares_the_work_and_takes_it_over() {
 
 /// Endpoints of the frozen sender and the other; either has some of them.
 const ENDPOINTS: usize = 8;
-/// Requests in flight to one of them, at most.
-const IN_FLIGHT: usize = 32;
+/// Repetitions that a machine may cause on which the other sender starves, too.
+const SLACK: usize = 20;
+/// A request is in flight for a second; so long on a busy machine.
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// Deliveries that came more than once although none of their requests was in flight then.
+fn repeated_without_cause(receiver: &Receiver, path: &str, frozen: Instant) -> usize {
+    let mut arrivals: HashMap<String, Vec<Instant>> = HashMap::new();
+    for request in receiver.received(path) {
+        let id = request.header("svix-id").unwrap_or_default().to_owned();
+        arrivals.entry(id).or_default().push(request.arrived);
+    }
+    let in_flight = frozen - LONGEST..frozen + LONGEST;
+    let repeated = arrivals.values().filter(|times| times.len() > 1);
+    repeated
+        .filter(|times| !times.iter().any(|time| in_flight.contains(time)))
+        .count()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
     let _machine = WHOLE_MACHINE.lock().await;
-    let mut under = UnderLoad::start().await;
+    // A busy machine must not cause time-outs, whose retries would look like repetitions.
+    let patient = |settings: Settings| settings.with("POSTHORN_SENDER_TIMEOUT", "15s");
+    let mut under = UnderLoad::start_with(patient).await;
     let client = under.fleet.client();
     let slow = client.application("slow").await;
     let paths: Vec<_> = (0..ENDPOINTS).map(|number| format!("/{number}")).collect();
@@ -145,6 +169,7 @@ async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
     let load = Load::start(producer, &slow, "frozen", 50);
     tokio::time::sleep(Duration::from_secs(10)).await;
 
+    let frozen = Instant::now();
     under.fleet.process(Role::Sender).sigstop();
     // Its partitions are taken over after 6 s, and its jobs handed out again after 15 s.
     tokio::time::sleep(Duration::from_secs(20)).await;
@@ -156,12 +181,17 @@ async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
     let sent = load.end().await;
     let paths: Vec<_> = paths.iter().map(String::as_str).collect();
     let tally = sent.wait_delivered(&under.receiver, &paths).await;
+    let late: usize = paths
+        .iter()
+        .map(|path| repeated_without_cause(&under.receiver, path, frozen))
+        .sum();
     report(&format!(
-        "SIGSTOP of one of two senders for 20 s: {} deliveries, 0 lost, {} duplicates",
+        "SIGSTOP of one of two senders for 20 s: {} deliveries, 0 lost, {} duplicates, {late} of \
+         them of deliveries that were not in flight",
         tally.accepted * ENDPOINTS,
         tally.duplicates
     ));
-    assert!(tally.duplicates <= ENDPOINTS * IN_FLIGHT, "{tally:?}");
+    assert!(late <= SLACK, "{late} of {tally:?}");
     second.sigterm();
     second.wait_exit_code(0, Duration::from_secs(30)).await;
     under.fleet.stop().await;

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use posthorn_e2e::client::text;
-use posthorn_e2e::{Producer, Stack};
+use posthorn_e2e::{Producer, Settings, Stack};
 use posthorn_event_schema::Rejection;
 use posthorn_event_schema::detail::MAX_DETAIL_CHARS;
 use posthorn_harness::eventually;
@@ -207,5 +207,23 @@ async fn an_input_as_large_as_a_message_is_rejected_once() {
     // Twice the time after which it would come again.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(rejections(&producer, 2).await.len(), 2);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_answered_at_once() {
+    let one = |settings: Settings| settings.with("POSTHORN_INGEST_IN_FLIGHT", "1");
+    let stack = Stack::start_with(one).await;
+    stack.client.application("acme").await;
+    let producer = stack.producer().await;
+    let ask = || producer.request("posthorn.publish.acme", r#"{"type":"a","data":1}"#);
+    let answers = futures::future::join_all((0..200).map(|_| ask())).await;
+    let is_stored = |answer: &&serde_json::Value| answer["id"].is_string();
+    let stored = answers.iter().filter(is_stored).count();
+    let busy = answers.iter().filter(|answer| !is_stored(answer));
+    assert!(stored > 0 && stored < 200, "{stored} of 200 were stored");
+    for answer in busy {
+        assert_eq!(answer["error"]["code"], "unavailable");
+    }
     stack.stop().await;
 }
