@@ -33,6 +33,10 @@ if [ ! -e "$folder/run.json" ]; then
     echo "posthorn dev did not start" >&2
     exit 1
 fi
+if ! python3 "$here/table.py" | diff -u "$here/../../docs/svix-operations.md" -; then
+    echo "docs/svix-operations.md is out of date: write it with tests/sdk/table.py" >&2
+    failed=1
+fi
 SVIX_SERVER_URL=$(setting api_url)
 SVIX_TOKEN=$(setting token)
 export SVIX_SERVER_URL SVIX_TOKEN

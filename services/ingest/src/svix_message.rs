@@ -32,6 +32,8 @@ pub struct MessageIn {
     payload_retention_period: Option<u32>,
     payload_retention_hours: Option<u32>,
     transformations_params: Option<TransformationsParams>,
+    /// Refused: a message that was meant for later must not go out now.
+    deliver_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -92,6 +94,10 @@ impl MessageIn {
             .transformations_params
             .and_then(|params| params.raw_payload);
         let body = check_payload(&self.payload, raw, &mut problems);
+        if self.deliver_at.is_some() {
+            let rule = "this version delivers at once, and cannot put a message off";
+            problems.push(Problem::new("deliverAt", rule));
+        }
         match event_type {
             Some(event_type) if problems.is_empty() => Ok(Candidate {
                 event_type,
@@ -272,7 +278,7 @@ mod tests {
     #[test]
     fn all_problems_are_told_at_once() {
         let json = r#"{"eventType":"a b","payload":[],"eventId":"msg_1","channels":["ok","a b"],
-            "tags":["a,b"],"payloadRetentionPeriod":91}"#;
+            "tags":["a,b"],"payloadRetentionPeriod":91,"deliverAt":"2030-01-01T00:00:00Z"}"#;
         let problems = check(json).unwrap_err();
         let fields: Vec<_> = problems.iter().map(|p| p.field.join(".")).collect();
         assert_eq!(
@@ -283,7 +289,8 @@ mod tests {
                 "channels.[1]",
                 "tags.[0]",
                 "payloadRetentionPeriod",
-                "payload"
+                "payload",
+                "deliverAt"
             ]
         );
     }

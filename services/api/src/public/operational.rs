@@ -1,4 +1,6 @@
 //! Endpoints of operational webhooks, as callers send and receive them.
+//!
+//! As with other endpoints, both generations of Svix's SDKs find their spellings.
 
 use posthorn_store::application::Metadata;
 use posthorn_store::endpoint::EndpointRow;
@@ -20,6 +22,9 @@ pub struct OperationalWebhookEndpointIn {
     /// Most deliveries per second.
     #[serde(default)]
     pub throttle_rate: Option<u16>,
+    /// The older spelling of `throttleRate`.
+    #[serde(default)]
+    pub rate_limit: Option<u16>,
     /// The customer's own name for it.
     #[serde(default)]
     pub uid: Option<String>,
@@ -29,6 +34,9 @@ pub struct OperationalWebhookEndpointIn {
     /// The operational event types that it receives; null or empty = all.
     #[serde(default)]
     pub event_types: Option<Vec<String>>,
+    /// The older spelling of `eventTypes`.
+    #[serde(default)]
+    pub filter_types: Option<Vec<String>>,
     /// Its signing secret; made by us when absent. Only read at creation.
     #[serde(default)]
     pub secret: Option<String>,
@@ -49,10 +57,10 @@ impl From<OperationalWebhookEndpointIn> for EndpointIn {
             description: body.description,
             uid: body.uid,
             throttle_rate: body.throttle_rate,
-            rate_limit: None,
+            rate_limit: body.rate_limit,
             disabled: body.disabled,
             event_types: body.event_types,
-            filter_types: None,
+            filter_types: body.filter_types,
             channels: None,
             metadata: body.metadata,
             secret: body.secret,
@@ -73,12 +81,16 @@ pub struct OperationalWebhookEndpointOut {
     pub description: String,
     /// Most deliveries per second.
     pub throttle_rate: Option<u16>,
+    /// The older spelling of `throttleRate`.
+    pub rate_limit: Option<u16>,
     /// The customer's own name for it.
     pub uid: Option<String>,
     /// It receives nothing for now.
     pub disabled: bool,
     /// The operational event types that it receives; null = all.
     pub event_types: Option<Vec<String>>,
+    /// The older spelling of `eventTypes`.
+    pub filter_types: Option<Vec<String>>,
     /// When it was created.
     pub created_at: String,
     /// When it was changed last.
@@ -92,14 +104,18 @@ impl From<EndpointRow> for OperationalWebhookEndpointOut {
     fn from(row: EndpointRow) -> Self {
         let settings = row.settings;
         let names = settings.event_types;
+        let names: Option<Vec<String>> =
+            names.map(|list| list.iter().map(ToString::to_string).collect());
         Self {
             id: row.id.to_string(),
             url: settings.url,
             description: settings.description,
             throttle_rate: settings.throttle_rate,
+            rate_limit: settings.throttle_rate,
             uid: settings.uid.map(|uid| uid.to_string()),
             disabled: settings.disabled,
-            event_types: names.map(|list| list.iter().map(ToString::to_string).collect()),
+            event_types: names.clone(),
+            filter_types: names,
             created_at: row.created_at.to_rfc3339_micros(),
             updated_at: row.updated_at.to_rfc3339_micros(),
             metadata: settings.metadata,

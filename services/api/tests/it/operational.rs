@@ -43,6 +43,7 @@ async fn endpoints_of_operational_webhooks_live_apart() {
                       "eventTypes": ["endpoint.created"], "headers": {"X-Team": "blue"}});
     let made = world.client.post(PATH, &wish).await.expect(201);
     assert_eq!(made["eventTypes"], json!(["endpoint.created"]));
+    assert_eq!(made["filterTypes"], made["eventTypes"]);
     let one = format!("{PATH}/{}", text(&made["id"]));
     assert_eq!(world.client.get(&one).await.expect(200), made);
     assert_eq!(world.client.get(PATH).await.column("uid"), ["ops"]);
