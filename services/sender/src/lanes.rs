@@ -108,23 +108,26 @@ impl<J> Lanes<J> {
     pub fn placed(&mut self, id: &EndpointId, lane: Lane, count: u64, due: Timestamp) {
         let endpoint = self.endpoints.entry(id.clone()).or_default();
         let state = endpoint.lanes.entry(lane).or_default();
-        if state.stored == 0 {
+        // What is new does not wait for doubts about what is older.
+        if state.stored == 0 || state.is_doubted() {
             state.due = due;
             self.timers.push(Reverse((due, id.clone())));
         }
         state.stored += count;
     }
 
-    /// The stream was seen to hold `count` deliveries of a lane. Only a lane that is empty as far
-    /// as we know learns from that: the others know more recent things. What is in flight is still
-    /// in the stream, so this may lead to a read that finds nothing, and never to a repeated one.
+    /// The stream was seen to hold `count` deliveries of a lane, those in flight included. Only a
+    /// lane that is empty as far as we know learns from that: the others know more recent things.
+    /// What ended meanwhile may lead to a read that finds nothing, and never to a repeated one.
     pub fn seen(&mut self, id: &EndpointId, lane: Lane, count: u64) {
         let known = self
             .endpoints
             .get(id)
             .and_then(|endpoint| endpoint.lanes.get(&lane));
-        if known.is_none_or(|state| state.stored == 0 && !state.reading) {
-            self.placed(id, lane, count, Timestamp::default());
+        let visiting = known.map_or(0, |state| state.visiting);
+        let waiting = count.saturating_sub(u64::try_from(visiting).unwrap_or(u64::MAX));
+        if waiting > 0 && known.is_none_or(|state| state.stored == 0 && !state.reading) {
+            self.placed(id, lane, waiting, Timestamp::default());
         }
     }
 

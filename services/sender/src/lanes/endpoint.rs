@@ -1,6 +1,7 @@
 //! What goes on at one endpoint. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use posthorn_event_schema::Timestamp;
 use posthorn_event_schema::subject::Lane;
@@ -11,7 +12,9 @@ use super::health::Health;
 /// How often a lane that should hold something is read again after it was found empty.
 const DOUBTS: u32 = 5;
 /// Pause before the first of these reads; it doubles each time.
-const FIRST_DOUBT: std::time::Duration = std::time::Duration::from_millis(100);
+const FIRST_DOUBT: Duration = Duration::from_millis(100);
+/// Doubts that are older than this begin anew.
+const DOUBTS_LAST: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Endpoint<J> {
@@ -131,8 +134,9 @@ pub(super) struct LaneState {
     pub(super) visiting: usize,
     /// The first of those that were attempted in vain and are still stored.
     kept: Option<u64>,
-    /// How often in a row it was found empty although it should not be.
+    /// How often it was found empty although it should not be, and when that counts again.
     doubts: u32,
+    next_doubt: Timestamp,
 }
 
 impl LaneState {
@@ -152,19 +156,32 @@ impl LaneState {
     pub(super) fn found(&mut self, from: u64, due: Timestamp) {
         self.from = from;
         self.due = due;
-        self.doubts = 0;
+        if self.stored == 0 {
+            self.doubts = 0;
+        }
     }
 
     /// Nothing was found. A replica that lags behind answers so for a delivery which was stored a
     /// moment ago, so a lane that should hold something is read again before that is believed.
+    /// What comes meanwhile is found in between, and neither ends the doubts nor hastens them.
     pub(super) fn found_nothing(&mut self, now: Timestamp) {
-        if self.stored > 0 && self.doubts < DOUBTS {
-            self.due = now.plus(FIRST_DOUBT * (1 << self.doubts));
-            self.doubts += 1;
-        } else {
-            self.stored = 0;
+        if now > self.next_doubt.plus(DOUBTS_LAST) {
             self.doubts = 0;
         }
+        if self.doubts == 0 || now >= self.next_doubt {
+            if self.doubts == DOUBTS {
+                self.stored = 0;
+                self.doubts = 0;
+                return;
+            }
+            self.next_doubt = now.plus(FIRST_DOUBT * (1 << self.doubts));
+            self.doubts += 1;
+        }
+        self.due = self.next_doubt;
+    }
+
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubts > 0
     }
 
     pub(super) fn keep(&mut self, sequence: u64) {

@@ -184,6 +184,64 @@ fn a_replica_that_lags_behind_delays_a_delivery_only_a_moment() {
 }
 
 #[test]
+fn what_is_in_flight_is_not_seen_as_waiting() {
+    let mut lanes = lanes(4, 4);
+    lanes.placed(&ep("a"), Lane::Next, 1, at(0));
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 3 }, at(0));
+    lanes.seen(&ep("a"), Lane::Next, 1);
+    assert_eq!(lanes.offer(&ep("a"), 0, true, at(0)), Offer::Taken);
+    lanes.seen(&ep("b"), Lane::Next, 1);
+    assert_eq!(starts(&mut lanes, at(0)).len(), 2, "the job, and b's head");
+}
+
+#[test]
+fn a_new_delivery_does_not_wait_for_doubts_about_its_lane() {
+    let mut lanes = lanes(4, 4);
+    lanes.placed(&ep("a"), Lane::Next, 1, at(0));
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+    lanes.head_read(&ep("a"), Lane::Next, Head::Empty, at(0));
+    assert_eq!(starts(&mut lanes, at(0)), []);
+    assert_eq!(lanes.offer(&ep("a"), 0, true, at(0)), Offer::Park(0));
+    lanes.parked(&ep("a"), true, at(0));
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+}
+
+#[test]
+fn a_lane_counted_too_high_is_corrected_under_steady_traffic() {
+    let mut lanes = lanes(4, 4);
+    lanes.placed(&ep("a"), Lane::Next, 2, at(0));
+    let mut now = at(0);
+    let mut parked = 1;
+    for sequence in 1..1_000 {
+        now = now.plus(Duration::from_millis(10));
+        while !starts(&mut lanes, now).is_empty() {
+            let head = if parked == 0 {
+                Head::Empty
+            } else {
+                Head::Due { sequence }
+            };
+            lanes.head_read(&ep("a"), Lane::Next, head, now);
+            if parked > 0 {
+                parked -= 1;
+                let visited = Origin::Lane {
+                    lane: Lane::Next,
+                    sequence,
+                };
+                lanes.finished(&ep("a"), visited, Lesson::Accepted, None, now);
+            }
+        }
+        if lanes.offer(&ep("a"), 0, true, now) == Offer::Taken {
+            assert!(now < at(5), "{now}");
+            return;
+        }
+        lanes.parked(&ep("a"), true, now);
+        parked += 1;
+    }
+    panic!("all jobs are parked for ever");
+}
+
+#[test]
 fn a_silent_server_is_asked_again_later() {
     let mut lanes = lanes(4, 4);
     lanes.placed(&ep("a"), Lane::Next, 1, at(0));

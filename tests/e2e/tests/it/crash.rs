@@ -127,8 +127,9 @@ async fn a_second_sender_shares_the_work_and_takes_it_over() {
 
 /// Endpoints of the frozen sender and the other; either has some of them.
 const ENDPOINTS: usize = 8;
-/// Repetitions that a machine may cause on which the other sender starves, too.
-const SLACK: usize = 20;
+/// On a machine where the other sender starves, it loses its lease as well and repeats: one of so
+/// many deliveries may come again without having been in flight at the freeze.
+const SLACK: usize = 100;
 /// A request is in flight for a second; so long on a busy machine.
 const LONGEST: Duration = Duration::from_secs(3);
 
@@ -191,7 +192,10 @@ async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
         tally.accepted * ENDPOINTS,
         tally.duplicates
     ));
-    assert!(late <= SLACK, "{late} of {tally:?}");
+    assert!(
+        late <= tally.accepted * ENDPOINTS / SLACK,
+        "{late} of {tally:?}"
+    );
     second.sigterm();
     second.wait_exit_code(0, Duration::from_secs(30)).await;
     under.fleet.stop().await;

@@ -59,10 +59,10 @@ async fn a_secret_that_cannot_be_opened_holds_up_only_its_endpoint() {
     stack.stop().await;
 }
 
-/// How long each of some new events takes to an endpoint, longest last.
+/// How long each of some new events takes to an endpoint.
 async fn probe(producer: &Producer, receiver: &Receiver, path: &str) -> Vec<Duration> {
     let mut took = Vec::new();
-    for number in 0..40 {
+    for number in 0..=40 {
         let id = format!("probe-{number}");
         let began = std::time::Instant::now();
         let body = format!(r#"{{"id":"{id}","data":{number}}}"#);
@@ -78,7 +78,6 @@ async fn probe(producer: &Producer, receiver: &Receiver, path: &str) -> Vec<Dura
         .await;
         took.push(began.elapsed());
     }
-    took.sort();
     took
 }
 
@@ -103,11 +102,13 @@ async fn an_endpoint_catches_up_while_others_hang() {
     let load = Load::start(producer.clone(), &app, "load", 20);
     tokio::time::sleep(Duration::from_secs(4)).await;
     receiver.set("/works", Behaviour::Status(200));
-    tokio::time::sleep(Duration::from_secs(10)).await;
 
-    let took = probe(&producer, &receiver, "/works").await;
+    // The first of them comes after everything that waits, however long that takes.
+    let mut took = probe(&producer, &receiver, "/works").await;
+    let caught_up = took.remove(0);
+    took.sort();
     report(&format!(
-        "beside 12 endpoints that hang: p50 {:?}, longest {:?}",
+        "beside 12 endpoints that hang: caught up in {caught_up:?}, then p50 {:?}, longest {:?}",
         took[20], took[39]
     ));
     assert!(took[39] < Duration::from_secs(5), "{took:?}");
