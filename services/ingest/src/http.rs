@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use posthorn_bus::{Bus, BusError};
 use posthorn_chassis::{Context, clock, entropy, metric};
 use posthorn_event_schema::{
-    ApplicationRef, ApplicationSnapshot, EventId, NativeEvent, NativeEventError, Timestamp,
+    ApplicationRef, ApplicationSnapshot, EventId, NativeEvent, NativeEventError, OrganizationId,
+    Timestamp,
 };
 use posthorn_public_http::{
     ApiError, Authenticated, JsonBody, Problem, QueryParams, RawBody, TokenKey,
@@ -44,6 +46,18 @@ pub struct HttpDoor {
 impl FromRef<HttpDoor> for TokenKey {
     fn from_ref(door: &HttpDoor) -> Self {
         door.tokens.clone()
+    }
+}
+
+/// A caller that speaks for a whole organisation, asked for before the body is read.
+struct OrganizationCaller(OrganizationId);
+
+impl FromRequestParts<HttpDoor> for OrganizationCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, door: &HttpDoor) -> Result<Self, ApiError> {
+        let caller = Authenticated::from_request_parts(parts, door).await?;
+        caller.organization().cloned().map(Self)
     }
 }
 
@@ -124,10 +138,9 @@ impl HttpDoor {
 
     async fn application(
         &self,
-        caller: &Authenticated,
+        organization: &OrganizationId,
         name: &str,
     ) -> Result<Arc<ApplicationSnapshot>, ApiError> {
-        let organization = caller.organization()?;
         let missing = || ApiError::not_found("Application not found");
         let name = ApplicationRef::parse(name).map_err(|_no_name| missing())?;
         let found = self.applications.find(organization, &name).await;
@@ -195,13 +208,13 @@ fn routes_of_doors() -> OpenApiRouter<HttpDoor> {
 )]
 async fn create_message(
     State(door): State<HttpDoor>,
-    caller: Authenticated,
+    OrganizationCaller(organization): OrganizationCaller,
     Path(app): Path<String>,
     query: QueryParams,
     headers: HeaderMap,
     JsonBody(message): JsonBody<MessageIn>,
 ) -> Result<Response, ApiError> {
-    let application = door.application(&caller, &app).await?;
+    let application = door.application(&organization, &app).await?;
     let mut keys = request_key(&headers)?;
     let candidate = message.check().map_err(|problems| problems_of(&problems))?;
     keys.extend(candidate.producer_key.clone().map(Key::Producer));
@@ -227,12 +240,12 @@ async fn create_message(
 )]
 async fn create_event(
     State(door): State<HttpDoor>,
-    caller: Authenticated,
+    OrganizationCaller(organization): OrganizationCaller,
     Path(app): Path<String>,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<Response, ApiError> {
-    let application = door.application(&caller, &app).await?;
+    let application = door.application(&organization, &app).await?;
     let mut keys = request_key(&headers)?;
     let event = NativeEvent::parse(&body, None).map_err(|error| refuse_event(&error))?;
     let chosen = event.id.clone();

@@ -12,7 +12,7 @@
 //!
 //! A sender whose heartbeats do not arrive, or that was frozen, stops by itself before the others may
 //! begin (`lease`): it starts no attempt any more, and claims anew when it is back.
-//! Shown by `a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight`.
+//! `a_sender_that_was_frozen_loses_nothing` reports what is repeated then.
 //!
 //! What a lost race would cost is a duplicate, never a loss: the queue decides what is done.
 //!

@@ -17,7 +17,7 @@ use super::resend::not_queued;
 use crate::fields::Fields;
 use crate::minted::Minted;
 use crate::public::message::{ExampleIn, MessageOut};
-use crate::scope::{ApplicationCaller, no_entity};
+use crate::scope::{ApplicationCaller, OrganizationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, lookup, manual_delivery, moment};
 
@@ -44,13 +44,13 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 )]
 async fn send_example(
     State(state): State<ApiState>,
+    OrganizationCaller(_): OrganizationCaller,
     caller: ApplicationCaller,
     Path((_app, endpoint)): Path<(String, String)>,
     minted: Minted,
     headers: HeaderMap,
     JsonBody(body): JsonBody<ExampleIn>,
 ) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
-    caller.require_organization()?;
     let endpoint = lookup::endpoint(&state, &caller.application.id, &endpoint).await?;
     let mut fields = Fields::default();
     let event_type = fields.keep("eventType", EventType::parse(&body.event_type));

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::fields::Fields;
 use crate::public::expunge::{BulkExpungeIn, BulkExpungeOut};
 use crate::public::task::TaskOut;
-use crate::scope::ApplicationCaller;
+use crate::scope::{ApplicationCaller, OrganizationCaller};
 use crate::state::ApiState;
 use crate::{failure, lookup, tasks};
 
@@ -41,10 +41,10 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 )]
 async fn bulk_expunge(
     State(state): State<ApiState>,
+    OrganizationCaller(_): OrganizationCaller,
     caller: ApplicationCaller,
     JsonBody(body): JsonBody<BulkExpungeIn>,
 ) -> Result<Json<BulkExpungeOut>, ApiError> {
-    caller.require_organization()?;
     let mut fields = Fields::default();
     if body.ids.len() > MAX_IDS {
         fields.note("ids", format!("must have at most {MAX_IDS} items"));
