@@ -1,6 +1,6 @@
 //! Query parameters as the OpenAPI document describes them.
 //!
-//! They are read by [`paging`](crate::paging) and `routes::filter`, which take every spelling that
+//! They are read by `paging` and `routes::filter`, which take every spelling that
 //! Svix's SDKs use; here stands what a caller needs to know.
 
 use utoipa::IntoParams;
