@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::{Bus, PublishError, trace_context};
+use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, entropy, error_chain, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
@@ -21,14 +22,12 @@ use crate::answer::{Answer, Timed};
 use crate::classify;
 use crate::client::Client;
 use crate::endpoint::{Endpoints, Prepared};
-use crate::lanes::Lesson;
-use crate::lease::Term;
 use crate::request::{self, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
-pub(crate) const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
+const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// How long an endpoint that looks gone waits for the snapshot to catch up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,6 +46,8 @@ pub struct Attempts {
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
     pub schedule: Arc<RetrySchedule>,
+    /// Ends the waiting for a cure of our own failures.
+    pub shutdown: Shutdown,
 }
 
 /// How an attempt ended for the caller. Everything that follows from it is stored.
@@ -56,15 +57,10 @@ pub struct Ended {
     pub placed: Option<(Lane, Timestamp)>,
     /// The receiver asked to be left alone until then.
     pub hold_until: Option<Timestamp>,
-    /// What it taught about the endpoint.
-    pub lesson: Lesson,
 }
 
-/// A failure of our own: no attempt was spent, and the delivery must be kept as it is.
-///
-/// It is not waited for here, where it would hold a place in flight and the partition's hand-over:
-/// the owner holds the endpoint back for a while and then tries anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Nothing was stored: the delivery must be kept as it is.
+#[derive(Debug)]
 pub struct Kept;
 
 /// What the look-up of an endpoint came to.
@@ -74,52 +70,47 @@ enum Target {
 }
 
 impl Attempts {
-    /// Makes the delivery's next attempt, or ends the delivery without one. Nothing is sent once
-    /// the term has ended in which its partition was claimed.
+    /// Makes the delivery's next attempt, or ends the delivery without one.
     ///
     /// *Guarantee*: after `Ok`, what follows is stored, and the job may be acked or the waiting
     /// delivery deleted. Shown by `killing_each_service_under_load_loses_nothing`.
     ///
     /// # Errors
-    /// [`Kept`] when a failure of our own prevents it.
-    pub(crate) async fn run(&self, job: &DeliveryJob, term: &Term) -> Result<Ended, Kept> {
-        let target = self.target(job).await?;
-        if !term.is_valid() {
-            return Err(Kept);
-        }
-        match target {
-            Target::Ready(snapshot, prepared) => {
-                self.attempt(job, &snapshot, &prepared, term).await
-            }
+    /// [`Kept`] when a failure of our own was not cured before shutdown; no attempt was spent.
+    pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
+        match self.target(job).await? {
+            Target::Ready(snapshot, prepared) => self.attempt(job, &snapshot, &prepared).await,
             Target::Cancel(reason) => self.cancel(job, reason).await,
         }
     }
 
     async fn target(&self, job: &DeliveryJob) -> Result<Target, Kept> {
         let meta = &job.meta;
-        if now() > meta.deadline {
-            return Ok(Target::Cancel(CancelReason::DeadlinePassed));
-        }
-        let Some(snapshot) = self.look_up(job).await? else {
-            self.endpoints.forget(&meta.endpoint);
-            return Ok(Target::Cancel(CancelReason::EndpointDeleted));
-        };
-        if snapshot.disabled {
-            return Ok(Target::Cancel(CancelReason::EndpointDisabled));
-        }
-        if is_called_off(job, &snapshot) {
-            return Ok(Target::Cancel(CancelReason::Requested));
-        }
-        match self.endpoints.get(&snapshot, now()) {
-            Ok(prepared) => Ok(Target::Ready(snapshot, prepared)),
-            Err(error) => {
-                let reason = error_chain::chain(&error);
-                tracing::error!(
-                    posthorn.endpoint.id = %meta.endpoint,
-                    reason,
-                    "endpoint cannot be prepared, its deliveries are kept"
-                );
-                Err(Kept)
+        loop {
+            if now() > meta.deadline {
+                return Ok(Target::Cancel(CancelReason::DeadlinePassed));
+            }
+            let Some(snapshot) = self.look_up(job).await? else {
+                self.endpoints.forget(&meta.endpoint);
+                return Ok(Target::Cancel(CancelReason::EndpointDeleted));
+            };
+            if snapshot.disabled {
+                return Ok(Target::Cancel(CancelReason::EndpointDisabled));
+            }
+            if is_called_off(job, &snapshot) {
+                return Ok(Target::Cancel(CancelReason::Requested));
+            }
+            match self.endpoints.get(&snapshot, now()) {
+                Ok(prepared) => return Ok(Target::Ready(snapshot, prepared)),
+                Err(error) => {
+                    let reason = error_chain::chain(&error);
+                    tracing::error!(
+                        posthorn.endpoint.id = %meta.endpoint,
+                        reason,
+                        "endpoint cannot be prepared, its deliveries are kept"
+                    );
+                    self.pause().await?;
+                }
             }
         }
     }
@@ -134,12 +125,17 @@ impl Attempts {
         if let Some(found) = find() {
             return Ok(Some(found));
         }
-        match self.snapshot.catch_up(PATIENCE).await {
-            Ok(_) => Ok(find()),
-            Err(error) => {
-                tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
-                Err(Kept)
-            }
+        while let Err(error) = self.snapshot.catch_up(PATIENCE).await {
+            tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
+            self.pause().await?;
+        }
+        Ok(find())
+    }
+
+    async fn pause(&self) -> Result<(), Kept> {
+        tokio::select! {
+            () = tokio::time::sleep(OUR_FAILURE_PAUSE) => Ok(()),
+            () = self.shutdown.requested() => Err(Kept),
         }
     }
 
@@ -148,18 +144,12 @@ impl Attempts {
         job: &DeliveryJob,
         snapshot: &EndpointSnapshot,
         prepared: &Prepared,
-        term: &Term,
     ) -> Result<Ended, Kept> {
         let started_at = now();
         let timed = self.post(job, prepared, started_at).await;
-        if classify::failure(&timed.answer).is_some() && !term.is_valid() {
-            // Whoever owns the partition now makes this attempt and decides what follows.
-            return Err(Kept);
-        }
         let ended_at = now();
         let retry_after = wished(&timed.answer, ended_at);
         let progress = self.progress(job, prepared, &timed.answer, ended_at, retry_after);
-        let lesson = classify::lesson(&timed.answer);
         let record = record(job, snapshot, started_at, timed, progress);
         count(&record, ended_at);
         let placed = match progress {
@@ -168,11 +158,7 @@ impl Attempts {
         };
         self.store(Outcome::Attempt(record)).await?;
         let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
-        Ok(Ended {
-            placed,
-            hold_until,
-            lesson,
-        })
+        Ok(Ended { placed, hold_until })
     }
 
     async fn post(&self, job: &DeliveryJob, prepared: &Prepared, at: Timestamp) -> Timed {

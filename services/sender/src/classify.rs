@@ -6,7 +6,6 @@ use std::io;
 use posthorn_event_schema::FailureClass;
 
 use crate::answer::Answer;
-use crate::lanes::Lesson;
 use crate::resolver::ResolveError;
 
 /// Why an answer is a failure; `None` when it is a success, which only 2xx is.
@@ -21,17 +20,6 @@ pub fn failure(answer: &Answer) -> Option<FailureClass> {
             500..=599 => Some(FailureClass::Status5xx),
             _ => Some(FailureClass::StatusOther),
         },
-    }
-}
-
-/// What an answer teaches about how many requests its endpoint can have at a time.
-#[must_use]
-pub fn lesson(answer: &Answer) -> Lesson {
-    match failure(answer) {
-        None => Lesson::Accepted,
-        // A name server that is silent takes as long as an endpoint that is.
-        Some(FailureClass::Timeout | FailureClass::Dns) => Lesson::TimedOut,
-        Some(_) => Lesson::Nothing,
     }
 }
 

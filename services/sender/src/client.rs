@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::net::NetError;
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use posthorn_egress::EgressPolicy;
@@ -22,17 +21,6 @@ const MAX_IDLE_PER_HOST: usize = 32;
 /// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why there is no HTTP client.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The TLS library or the client's settings.
-    #[error("the http client cannot be made")]
-    Http(#[from] reqwest::Error),
-    /// The resolver.
-    #[error("the resolver cannot be made")]
-    Resolver(#[from] NetError),
-}
-
 /// The sender's HTTP client. Clones share its connections.
 #[derive(Clone)]
 pub struct Client {
@@ -48,14 +36,13 @@ impl Client {
     /// around the egress policy.
     ///
     /// # Errors
-    /// When the TLS library finds no usable root certificates, or the resolver cannot be set up.
-    pub fn new(policy: EgressPolicy, timeout: Duration) -> Result<Self, ClientError> {
+    /// When the TLS library finds no usable root certificates.
+    pub fn new(policy: EgressPolicy, timeout: Duration) -> Result<Self, reqwest::Error> {
         let policy = Arc::new(policy);
-        let resolver = GuardedResolver::system(Arc::clone(&policy), timeout)?;
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(resolver))
+            .dns_resolver(Arc::new(GuardedResolver::new(Arc::clone(&policy))))
             .referer(false)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)

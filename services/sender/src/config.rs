@@ -25,18 +25,15 @@ pub struct SenderConfig {
     pub timeout: Duration,
     /// Requests in flight in this process.
     pub in_flight: usize,
-    /// Of these, how many may be first attempts that were parked; no other kind takes them.
-    pub parked_in_flight: usize,
-    /// Of these, how many may be retries; no other kind takes them.
-    pub retry_in_flight: usize,
+    /// Of these, how many may be retries and parked deliveries, so that they never crowd out
+    /// fresh ones.
+    pub waiting_in_flight: usize,
     /// Requests in flight to one endpoint.
     pub endpoint_in_flight: usize,
     /// Jobs of one endpoint that wait in memory for a slot; more are parked on disk.
     pub endpoint_queue: usize,
     /// Jobs of all endpoints that wait in memory for a slot.
     pub queue: usize,
-    /// Bytes of deliveries in memory, waiting or in flight.
-    pub queue_bytes: usize,
     /// Jobs that one partition takes ahead of deciding on them.
     pub pull_window: usize,
     /// The waits between attempts, unless an endpoint has its own.
@@ -58,8 +55,6 @@ const DEFAULT_IN_FLIGHT: usize = 4_096;
 const DEFAULT_ENDPOINT_IN_FLIGHT: usize = 32;
 const DEFAULT_ENDPOINT_QUEUE: usize = 256;
 const DEFAULT_QUEUE: usize = 8_192;
-const DEFAULT_QUEUE_BYTES: usize = 256 * 1024 * 1024;
-const QUEUE_BYTES_RANGE: std::ops::RangeInclusive<usize> = 1024 * 1024..=1 << 40;
 const DEFAULT_PULL_WINDOW: usize = 64;
 /// As fanout's, which gives each delivery its deadline.
 const DEFAULT_DELIVERY_WINDOW: Duration = Duration::from_secs(48 * 3600);
@@ -68,17 +63,12 @@ impl SenderConfig {
     /// Reads the settings.
     #[must_use]
     pub fn from_env(env: &mut Env) -> Self {
-        let in_flight = env.number("POSTHORN_SENDER_IN_FLIGHT", DEFAULT_IN_FLIGHT, 3..=100_000);
+        let in_flight = env.number("POSTHORN_SENDER_IN_FLIGHT", DEFAULT_IN_FLIGHT, 2..=100_000);
         let config = Self {
             timeout: env.duration("POSTHORN_SENDER_TIMEOUT", DEFAULT_TIMEOUT),
             in_flight,
-            parked_in_flight: env.number(
-                "POSTHORN_SENDER_PARKED_IN_FLIGHT",
-                (in_flight * 3 / 10).max(1),
-                1..=100_000,
-            ),
-            retry_in_flight: env.number(
-                "POSTHORN_SENDER_RETRY_IN_FLIGHT",
+            waiting_in_flight: env.number(
+                "POSTHORN_SENDER_WAITING_IN_FLIGHT",
                 (in_flight * 3 / 10).max(1),
                 1..=100_000,
             ),
@@ -93,7 +83,6 @@ impl SenderConfig {
                 0..=100_000,
             ),
             queue: env.number("POSTHORN_SENDER_QUEUE", DEFAULT_QUEUE, 0..=1_000_000),
-            queue_bytes: env.bytes("POSTHORN_SENDER_QUEUE_BYTES", DEFAULT_QUEUE_BYTES),
             pull_window: env.number(
                 "POSTHORN_SENDER_PULL_WINDOW",
                 DEFAULT_PULL_WINDOW,
@@ -139,14 +128,9 @@ impl SenderConfig {
              could not finish"
                 .to_owned()
         });
-        let not_fresh = self.parked_in_flight + self.retry_in_flight;
-        env.check(not_fresh < self.in_flight, || {
-            "POSTHORN_SENDER_PARKED_IN_FLIGHT and POSTHORN_SENDER_RETRY_IN_FLIGHT: expected \
-             together less than POSTHORN_SENDER_IN_FLIGHT"
+        env.check(self.waiting_in_flight < self.in_flight, || {
+            "POSTHORN_SENDER_WAITING_IN_FLIGHT: expected less than POSTHORN_SENDER_IN_FLIGHT"
                 .to_owned()
-        });
-        env.check(QUEUE_BYTES_RANGE.contains(&self.queue_bytes), || {
-            "POSTHORN_SENDER_QUEUE_BYTES: expected from 1 MiB to 1 TiB".to_owned()
         });
         self.check_schedule(env);
         env.check(

@@ -7,34 +7,155 @@
 //! order is kept. Deliveries waiting for a retry stand in a lane per attempt number. Lanes are
 //! read head by head: nothing of them is in memory but a count, a place and a time.
 //!
-//! A start needs a place of the process, of which there are three pools. Nothing leaves here before
-//! its place is there, and for each pool the endpoints with work take turns, one start each: so a
-//! busy one cannot hold up the others, not even where places are scarce.
-
-mod endpoint;
-mod health;
-mod step;
+//! Endpoints with work take turns, one start each, so a busy one cannot hold up the others.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{EndpointId, Timestamp};
 
-pub use health::Lesson;
-pub use step::{Head, Limits, Offer, Origin, Pool, Start};
+/// The bounds of one partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Requests in flight to one endpoint.
+    pub endpoint_in_flight: usize,
+    /// Jobs of one endpoint that wait in memory.
+    pub endpoint_queue: usize,
+}
 
-use endpoint::Endpoint;
+/// What to do with a job that just came.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Offer<J> {
+    /// It waits in memory, or starts with the next [`Lanes::next_start`].
+    Taken,
+    /// It must be parked on disk; tell [`Lanes::parked`] how that went.
+    Park(J),
+}
+
+/// Something that may start now; it counts as in flight from here on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Start<J> {
+    /// A job that waited in memory.
+    Job(J),
+    /// The head of a lane, to be read at or after a place in the stream.
+    Head {
+        /// Which lane.
+        lane: WaitingSubject,
+        /// From where on.
+        from: u64,
+    },
+}
+
+/// Where a started delivery came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From JOBS.
+    Memory,
+    /// From a lane of the waiting room.
+    Lane(Lane),
+}
+
+/// What reading a lane's head found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// A delivery that is due: it runs now.
+    Due {
+        /// Its place in the stream.
+        sequence: u64,
+    },
+    /// A delivery that is not due yet.
+    NotYet {
+        /// Its place in the stream.
+        sequence: u64,
+        /// When it is due.
+        due: Timestamp,
+    },
+    /// The lane is empty.
+    Empty,
+    /// NATS did not answer; try again then.
+    Unknown {
+        /// When to try again.
+        again: Timestamp,
+    },
+}
 
 /// The state of all endpoints of a partition that have anything going on.
 #[derive(Debug)]
 pub struct Lanes<J> {
     limits: Limits,
     endpoints: HashMap<EndpointId, Endpoint<J>>,
-    /// Whose turn it is, per pool.
-    ready: [VecDeque<EndpointId>; Pool::COUNT],
+    ready: VecDeque<EndpointId>,
     timers: BinaryHeap<Reverse<(Timestamp, EndpointId)>>,
     queued: usize,
+}
+
+#[derive(Debug)]
+struct Endpoint<J> {
+    in_flight: usize,
+    retrying: usize,
+    queue: VecDeque<J>,
+    parking: usize,
+    lanes: BTreeMap<Lane, LaneState>,
+    hold_until: Timestamp,
+    is_ready: bool,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    stored: u64,
+    from: u64,
+    due: Timestamp,
+    reading: bool,
+}
+
+impl<J> Default for Endpoint<J> {
+    fn default() -> Self {
+        Self {
+            in_flight: 0,
+            retrying: 0,
+            queue: VecDeque::new(),
+            parking: 0,
+            lanes: BTreeMap::new(),
+            hold_until: Timestamp::default(),
+            is_ready: false,
+        }
+    }
+}
+
+impl<J> Endpoint<J> {
+    fn parks_newcomers(&self, queue_limit: usize) -> bool {
+        let parked = self
+            .lanes
+            .get(&Lane::Next)
+            .is_some_and(|lane| lane.stored > 0);
+        parked || self.parking > 0 || self.queue.len() >= queue_limit
+    }
+
+    fn is_idle(&self, now: Timestamp) -> bool {
+        self.in_flight == 0
+            && self.queue.is_empty()
+            && self.parking == 0
+            && self.hold_until <= now
+            && self
+                .lanes
+                .values()
+                .all(|lane| lane.stored == 0 && !lane.reading)
+    }
+
+    fn due_lane(&self, now: Timestamp, retries: bool) -> Option<Lane> {
+        let fits = |lane: &Lane| matches!(lane, Lane::Attempt(_)) == retries;
+        let due = |state: &LaneState| state.stored > 0 && !state.reading && state.due <= now;
+        self.lanes
+            .iter()
+            .find(|(lane, state)| fits(lane) && due(state))
+            .map(|(lane, _)| *lane)
+    }
+
+    /// Retries get a quarter of the slots while first attempts wait, and all of them otherwise.
+    fn retry_first(&self, cap: usize, has_fresh: bool) -> bool {
+        !has_fresh || self.retrying < (cap / 4).max(1)
+    }
 }
 
 impl<J> Lanes<J> {
@@ -44,7 +165,7 @@ impl<J> Lanes<J> {
         Self {
             limits,
             endpoints: HashMap::new(),
-            ready: Default::default(),
+            ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             queued: 0,
         }
@@ -73,17 +194,17 @@ impl<J> Lanes<J> {
     }
 
     /// A job came. `room` tells whether the process has room for one more in memory.
-    pub fn offer(&mut self, id: &EndpointId, job: J, room: bool, now: Timestamp) -> Offer<J> {
+    pub fn offer(&mut self, id: &EndpointId, job: J, room: bool) -> Offer<J> {
         let limits = self.limits;
         let endpoint = self.endpoints.entry(id.clone()).or_default();
-        let allowed = endpoint.health.allowed(limits.endpoint_in_flight);
-        let starts_at_once = endpoint.in_flight < allowed && endpoint.queue.is_empty();
+        let starts_at_once =
+            endpoint.in_flight < limits.endpoint_in_flight && endpoint.queue.is_empty();
         let queue_limit = if room || starts_at_once {
             limits.endpoint_queue.max(1)
         } else {
             0
         };
-        if endpoint.parks_newcomers(queue_limit, now) {
+        if endpoint.parks_newcomers(queue_limit) {
             endpoint.parking += 1;
             return Offer::Park(job);
         }
@@ -108,26 +229,23 @@ impl<J> Lanes<J> {
     pub fn placed(&mut self, id: &EndpointId, lane: Lane, count: u64, due: Timestamp) {
         let endpoint = self.endpoints.entry(id.clone()).or_default();
         let state = endpoint.lanes.entry(lane).or_default();
-        // What is new does not wait for doubts about what is older.
-        if state.stored == 0 || state.is_doubted() {
+        if state.stored == 0 {
             state.due = due;
             self.timers.push(Reverse((due, id.clone())));
         }
         state.stored += count;
     }
 
-    /// The stream was seen to hold `count` deliveries of a lane, those in flight included. Only a
-    /// lane that is empty as far as we know learns from that: the others know more recent things.
-    /// What ended meanwhile may lead to a read that finds nothing, and never to a repeated one.
+    /// The stream was seen to hold `count` deliveries of a lane. Only a lane that is empty as far
+    /// as we know learns from that: the others know more recent things. What is in flight is still
+    /// in the stream, so this may lead to a read that finds nothing, and never to a repeated one.
     pub fn seen(&mut self, id: &EndpointId, lane: Lane, count: u64) {
         let known = self
             .endpoints
             .get(id)
             .and_then(|endpoint| endpoint.lanes.get(&lane));
-        let visiting = known.map_or(0, |state| state.visiting);
-        let waiting = count.saturating_sub(u64::try_from(visiting).unwrap_or(u64::MAX));
-        if waiting > 0 && known.is_none_or(|state| state.stored == 0 && !state.reading) {
-            self.placed(id, lane, waiting, Timestamp::default());
+        if known.is_none_or(|state| state.stored == 0 && !state.reading) {
+            self.placed(id, lane, count, Timestamp::default());
         }
     }
 
@@ -136,132 +254,72 @@ impl<J> Lanes<J> {
         &mut self,
         id: &EndpointId,
         origin: Origin,
-        lesson: Lesson,
         hold_until: Option<Timestamp>,
         now: Timestamp,
     ) {
         if let Some(endpoint) = self.endpoints.get_mut(id) {
-            if let Origin::Lane { lane, .. } = origin
-                && let Some(state) = endpoint.lanes.get_mut(&lane)
-            {
-                state.visiting = state.visiting.saturating_sub(1);
+            endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+            if matches!(origin, Origin::Lane(Lane::Attempt(_))) {
+                endpoint.retrying = endpoint.retrying.saturating_sub(1);
             }
-            endpoint.free_slot(origin.lane());
-            let cap = self.limits.endpoint_in_flight;
-            endpoint.health.learn(lesson, cap);
+            if let Some(until) = hold_until.filter(|until| *until > endpoint.hold_until) {
+                endpoint.hold_until = until;
+                self.timers.push(Reverse((until, id.clone())));
+            }
         }
-        self.hold(id, hold_until);
         self.wake(id);
         self.tidy(id, now);
     }
 
-    /// A started delivery could not be attempted, for a reason of ours, and is still stored. All
-    /// of the endpoint's deliveries are held back until then; those from lanes are read again.
-    pub fn kept(&mut self, id: &EndpointId, origin: Origin, until: Timestamp, now: Timestamp) {
-        if let Origin::Lane { lane, sequence } = origin {
-            let endpoint = self.endpoints.get_mut(id);
-            if let Some(state) = endpoint.and_then(|endpoint| endpoint.lanes.get_mut(&lane)) {
-                state.keep(sequence);
-            }
-        }
-        // As after a time-out, so that the next try is one delivery and not all of them.
-        self.finished(id, origin, Lesson::TimedOut, Some(until), now);
-    }
-
-    /// Takes the jobs of an endpoint that is held back out of memory, to park them.
-    pub fn held_jobs(&mut self, id: &EndpointId, now: Timestamp) -> Vec<J> {
-        let Some(endpoint) = self.endpoints.get_mut(id) else {
-            return Vec::new();
-        };
-        if endpoint.hold_until <= now {
-            return Vec::new();
-        }
-        let jobs: Vec<J> = endpoint.queue.drain(..).collect();
-        endpoint.parking += jobs.len();
-        self.queued -= jobs.len();
-        jobs
-    }
-
-    fn hold(&mut self, id: &EndpointId, until: Option<Timestamp>) {
-        if let Some(endpoint) = self.endpoints.get_mut(id)
-            && let Some(until) = until.filter(|until| *until > endpoint.hold_until)
-        {
-            endpoint.hold_until = until;
-            self.timers.push(Reverse((until, id.clone())));
-        }
-    }
-
     /// Reading a lane's head ended. Only after [`Head::Due`] the delivery is still in flight.
     pub fn head_read(&mut self, id: &EndpointId, lane: Lane, head: Head, now: Timestamp) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else {
-            return;
-        };
-        let Some(state) = endpoint.lanes.get_mut(&lane) else {
+        let Some(state) = self
+            .endpoints
+            .get_mut(id)
+            .and_then(|e| e.lanes.get_mut(&lane))
+        else {
             return;
         };
         state.reading = false;
         match head {
             Head::Due { sequence } => {
                 state.stored = state.stored.saturating_sub(1);
-                state.visiting += 1;
-                state.found(sequence + 1, Timestamp::default());
+                state.from = sequence + 1;
+                state.due = Timestamp::default();
                 return self.wake(id);
             }
-            Head::NotYet { sequence, due } => state.found(sequence, due),
-            Head::Empty => state.found_nothing(now),
-            Head::Unknown { again } => state.due = again,
+            Head::NotYet { sequence, due } => {
+                state.from = sequence;
+                state.due = due;
+                self.timers.push(Reverse((due, id.clone())));
+            }
+            Head::Empty => state.stored = 0,
+            Head::Unknown { again } => {
+                state.due = again;
+                self.timers.push(Reverse((again, id.clone())));
+            }
         }
-        if state.stored > 0 {
-            self.timers.push(Reverse((state.due, id.clone())));
-        }
-        endpoint.free_slot(Some(lane));
-        self.wake(id);
-        self.tidy(id, now);
+        self.finished(id, Origin::Lane(lane), None, now);
     }
 
-    /// Whether something waits for a place of this pool, and for nothing else.
-    pub fn wants(&mut self, pool: Pool, now: Timestamp) -> bool {
+    /// The next thing that may start; endpoints take turns.
+    pub fn next_start(&mut self, now: Timestamp) -> Option<Start<J>> {
         self.fire_timers(now);
-        let cap = self.limits.endpoint_in_flight;
-        while let Some(id) = self.ready[pool.index()].front() {
-            let endpoint = self.endpoints.get(id);
-            if endpoint.is_some_and(|endpoint| endpoint.can_start(pool, cap, now)) {
-                return true;
+        while let Some(id) = self.ready.pop_front() {
+            let Some(endpoint) = self.endpoints.get_mut(&id) else {
+                continue;
+            };
+            endpoint.is_ready = false;
+            if let Some(start) = Self::start(&id, endpoint, self.limits, now) {
+                if matches!(start, Start::Job(_)) {
+                    self.queued -= 1;
+                }
+                self.wake(&id);
+                return Some(start);
             }
-            self.pass_turn(pool, now);
+            self.tidy(&id, now);
         }
-        false
-    }
-
-    /// The next thing that may start in a place of this pool; endpoints take turns.
-    pub fn next_start(&mut self, pool: Pool, now: Timestamp) -> Option<Start<J>> {
-        if !self.wants(pool, now) {
-            return None;
-        }
-        let id = self.ready[pool.index()].pop_front()?;
-        let endpoint = self.endpoints.get_mut(&id)?;
-        endpoint.is_ready[pool.index()] = false;
-        let lane = match pool {
-            Pool::Fresh => None,
-            Pool::Parked => Some(Lane::Next),
-            Pool::Retry => Some(endpoint.due_retry(now)?),
-        };
-        endpoint.take_slot(lane);
-        let start = match lane {
-            None => {
-                self.queued -= 1;
-                Start::Job(endpoint.queue.pop_front()?)
-            }
-            Some(lane) => Start::Head {
-                from: endpoint.lanes.get_mut(&lane)?.start_reading(),
-                lane: WaitingSubject {
-                    lane,
-                    endpoint: id.clone(),
-                },
-            },
-        };
-        self.wake(&id);
-        Some(start)
+        None
     }
 
     /// When to ask [`Lanes::next_start`] again if nothing happens before.
@@ -270,13 +328,40 @@ impl<J> Lanes<J> {
         self.timers.peek().map(|Reverse((due, _))| *due)
     }
 
-    fn pass_turn(&mut self, pool: Pool, now: Timestamp) {
-        if let Some(id) = self.ready[pool.index()].pop_front() {
-            if let Some(endpoint) = self.endpoints.get_mut(&id) {
-                endpoint.is_ready[pool.index()] = false;
-            }
-            self.tidy(&id, now);
+    fn start(
+        id: &EndpointId,
+        endpoint: &mut Endpoint<J>,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Option<Start<J>> {
+        let cap = limits.endpoint_in_flight;
+        if endpoint.in_flight >= cap || endpoint.hold_until > now {
+            return None;
         }
+        let fresh_lane = endpoint.due_lane(now, false);
+        let has_fresh = !endpoint.queue.is_empty() || fresh_lane.is_some();
+        let retry = endpoint
+            .due_lane(now, true)
+            .filter(|_| endpoint.retry_first(cap, has_fresh));
+        if retry.is_none()
+            && let Some(job) = endpoint.queue.pop_front()
+        {
+            endpoint.in_flight += 1;
+            return Some(Start::Job(job));
+        }
+        let lane = retry.or(fresh_lane)?;
+        let state = endpoint.lanes.get_mut(&lane)?;
+        state.reading = true;
+        endpoint.in_flight += 1;
+        endpoint.retrying += usize::from(retry.is_some());
+        let from = state.from;
+        Some(Start::Head {
+            lane: WaitingSubject {
+                lane,
+                endpoint: id.clone(),
+            },
+            from,
+        })
     }
 
     fn fire_timers(&mut self, now: Timestamp) {
@@ -291,16 +376,12 @@ impl<J> Lanes<J> {
         }
     }
 
-    /// Something of an endpoint may be able to start now: it gets a turn in each pool.
     fn wake(&mut self, id: &EndpointId) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else {
-            return;
-        };
-        for (is_ready, ready) in endpoint.is_ready.iter_mut().zip(&mut self.ready) {
-            if !*is_ready {
-                *is_ready = true;
-                ready.push_back(id.clone());
-            }
+        if let Some(endpoint) = self.endpoints.get_mut(id)
+            && !endpoint.is_ready
+        {
+            endpoint.is_ready = true;
+            self.ready.push_back(id.clone());
         }
     }
 

@@ -1,18 +1,14 @@
 //! Which partitions this sender owns.
 //!
-//! Every sender says in regular heartbeats (`heart`) that it lives and which partitions it holds;
-//! an entry that is not renewed expires. The living split the partitions by rendezvous hashing, so
-//! a sender that joins or leaves moves only its own share.
+//! Every sender says in regular heartbeats that it lives and which partitions it holds; an entry
+//! that is not renewed expires. The living split the partitions by rendezvous hashing, so a sender
+//! that joins or leaves moves only its own share.
 //!
 //! A partition is taken only when no other living sender says that it holds it. Claiming means
 //! saying so first and then looking again: of two that claim at once, at least one sees the other
 //! and steps back. A partition is let go only when its work in flight has ended. So a hand-over
 //! between living senders is without overlap, and after a death it takes [`MEMBER_TTL`] and a
 //! heartbeat.
-//!
-//! A sender whose heartbeats do not arrive, or that was frozen, stops by itself before the others may
-//! begin (`lease`): it starts no attempt any more, and claims anew when it is back.
-//! `a_sender_that_was_frozen_loses_nothing` reports what is repeated then.
 //!
 //! What a lost race would cost is a duplicate, never a loss: the queue decides what is done.
 //!
@@ -22,18 +18,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::members::Members;
+use posthorn_bus::members::{Member, Members};
 use posthorn_bus::{Bus, BusError};
 use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{error_chain, metric};
 use posthorn_event_schema::Partition;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::heart::Heart;
-use crate::lease::{HEARTBEAT, Lease};
 use crate::partition::{Owner, Shared};
+
+/// How often a sender says that it lives; a third of the time after which it counts as dead.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// How often a sender that leaves looks whether its partitions are empty.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
@@ -78,8 +74,6 @@ struct Held {
 pub(crate) struct Ownership {
     me: Arc<str>,
     members: Members,
-    heart: Heart,
-    lease: Arc<Lease>,
     shared: Arc<Shared>,
     held: BTreeMap<Partition, Held>,
     gate: Gate,
@@ -93,12 +87,9 @@ impl Ownership {
         gate: Gate,
     ) -> Result<Self, BusError> {
         let members = bus.members().await?;
-        let lease = Arc::new(Lease::default());
         Ok(Self {
-            heart: Heart::new(Arc::clone(&me), members.clone(), Arc::clone(&lease)),
             me,
             members,
-            lease,
             shared,
             held: BTreeMap::new(),
             gate,
@@ -108,19 +99,13 @@ impl Ownership {
     /// Owns partitions until shutdown, then lets all of them go and leaves.
     pub(crate) async fn run(mut self) {
         let shutdown = self.shared.shutdown.clone();
-        let at_end = CancellationToken::new();
-        let beating = self.heart.clone().run(at_end.clone());
-        let beating = shutdown.spawn("heartbeat", beating);
-        // Also in a panic: a sender that looks after nothing must not seem to live.
-        let at_end = at_end.drop_guard();
         while !shutdown.is_requested() {
             match self.round().await {
-                Ok(true) => self.gate.ready(),
-                Ok(false) => self.gate.unready("no heartbeat could be sent"),
+                Ok(()) => self.gate.ready(),
                 Err(error) => {
                     let reason = error_chain::chain(&error);
-                    tracing::warn!(reason, "the senders could not be listed");
-                    self.gate.unready("the senders could not be listed");
+                    tracing::warn!(reason, "no heartbeat");
+                    self.gate.unready("no heartbeat could be sent");
                 }
             }
             tokio::select! {
@@ -128,72 +113,60 @@ impl Ownership {
                 () = shutdown.requested() => {}
             }
         }
-        self.let_all_go().await;
-        drop(at_end);
-        // Its panic would have been logged; the entry then expires by itself.
-        beating.await.ok();
-        if let Err(error) = self.members.leave(&self.me).await {
-            tracing::warn!(error = %error, "not left, the entry expires by itself");
-        }
+        self.leave().await;
     }
 
-    /// Looks who lives, and changes what this sender holds; tells whether it has a valid lease.
-    async fn round(&mut self) -> Result<bool, BusError> {
-        self.forget_ended();
-        self.heart.say(self.holds()).await;
-        if !self.lease.check(Instant::now()) && !self.heart.beat().await {
-            return Ok(false);
-        }
+    async fn round(&mut self) -> Result<(), BusError> {
+        self.held.retain(|_, held| !held.task.is_finished());
+        self.say(BTreeSet::new()).await?;
         let others = self.others().await?;
-        let plan = plan(&self.me, &others, &self.holds());
+        let held = self.held.keys().copied().collect();
+        let plan = plan(&self.me, &others, &held);
         for partition in &plan.release {
             if let Some(held) = self.held.get(partition) {
                 held.stop.cancel();
             }
         }
         if !plan.claim.is_empty() {
-            self.claim(&plan.claim).await?;
+            self.claim(plan.claim).await?;
         }
         self.report();
-        Ok(true)
-    }
-
-    fn holds(&self) -> BTreeSet<Partition> {
-        self.held.keys().copied().collect()
-    }
-
-    fn forget_ended(&mut self) {
-        self.held.retain(|_, held| !held.task.is_finished());
+        Ok(())
     }
 
     fn report(&self) {
         let gauge = |count: usize| u64::try_from(count).unwrap_or_default();
         metric::Gauge::SenderPartitions.set(gauge(self.held.len()), &[]);
-        metric::Gauge::SenderInFlight.set(gauge(self.shared.places.taken()), &[]);
-        metric::Gauge::SenderQueued.set(gauge(self.shared.memory.waiting()), &[]);
+        metric::Gauge::SenderInFlight.set(gauge(self.shared.places_taken()), &[]);
+        metric::Gauge::SenderQueued.set(gauge(self.shared.jobs_in_memory()), &[]);
     }
 
     /// Says first that it holds the partitions, then looks whether somebody else says so, too.
-    async fn claim(&mut self, wanted: &BTreeSet<Partition>) -> Result<(), BusError> {
-        // From before the claim is made: if the lease runs out meanwhile, nothing is claimed.
-        let term = self.lease.term();
-        let holds = self.holds();
-        if !self.heart.say(holds.union(wanted).copied().collect()).await {
-            return Ok(());
-        }
+    async fn claim(&mut self, wanted: BTreeSet<Partition>) -> Result<(), BusError> {
+        self.say(wanted.clone()).await?;
         let others = self.others().await?;
         let taken = |partition: &Partition| others.values().any(|holds| holds.contains(partition));
-        let (lost, won): (Vec<_>, Vec<_>) = wanted.iter().copied().partition(taken);
+        let (lost, won): (Vec<_>, Vec<_>) = wanted.into_iter().partition(taken);
         tracing::info!(won = won.len(), lost = lost.len(), "partitions claimed");
         for partition in won {
-            let stop = term.stop();
-            let owner = Owner::new(partition, &self.shared, term.clone(), stop.clone());
+            let stop = CancellationToken::new();
+            let owner = Owner::new(partition, Arc::clone(&self.shared), stop.clone());
             let task = self.shared.shutdown.spawn("partition", owner.run());
             self.held.insert(partition, Held { stop, task });
         }
-        // Takes back what was lost.
-        self.heart.say(self.holds()).await;
-        Ok(())
+        if lost.is_empty() {
+            Ok(())
+        } else {
+            self.say(BTreeSet::new()).await
+        }
+    }
+
+    async fn say(&self, also: BTreeSet<Partition>) -> Result<(), BusError> {
+        let holds = self.held.keys().copied().chain(also).collect();
+        self.members
+            .heartbeat(&self.me, &Member { holds })
+            .await
+            .map(drop)
     }
 
     async fn others(&self) -> Result<BTreeMap<String, BTreeSet<Partition>>, BusError> {
@@ -206,13 +179,24 @@ impl Ownership {
 
     /// Lets all partitions go. Until the last of them is empty we go on saying that we hold it:
     /// a successor that began earlier would repeat what is in flight here.
-    async fn let_all_go(&mut self) {
+    async fn leave(mut self) {
         for held in self.held.values() {
             held.stop.cancel();
         }
+        let mut beats = tokio::time::interval(HEARTBEAT);
         while !self.held.is_empty() {
-            tokio::time::sleep(DRAIN_LOOK).await;
-            self.forget_ended();
+            tokio::select! {
+                () = tokio::time::sleep(DRAIN_LOOK) => {}
+                _ = beats.tick() => {
+                    if let Err(error) = self.say(BTreeSet::new()).await {
+                        tracing::warn!(error = %error, "no heartbeat while draining");
+                    }
+                }
+            }
+            self.held.retain(|_, held| !held.task.is_finished());
+        }
+        if let Err(error) = self.members.leave(&self.me).await {
+            tracing::warn!(error = %error, "not left, the entry expires by itself");
         }
     }
 }

@@ -9,9 +9,7 @@ use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument;
 
-use crate::job::job_span;
-use crate::partition::Shared;
-use crate::report::{Happened, Report, Taken};
+use crate::partition::{Happened, Shared, Taken, job_span};
 
 /// Pause before a job that could not be parked comes again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -22,28 +20,23 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn park(
     shared: Arc<Shared>,
     taken: Box<Taken>,
-    reports: UnboundedSender<Happened>,
+    report: UnboundedSender<Happened>,
 ) {
     let Taken { message, job, .. } = *taken;
     let endpoint = job.meta.endpoint.clone();
-    let parked = |stored| Happened::Parked {
-        endpoint: endpoint.clone(),
-        dedup_id: job.meta.dedup_id(),
-        stored,
-    };
-    let report = Report::new(reports, parked(false));
+    let dedup_id = job.meta.dedup_id();
     let span = job_span(&job, "park jobs", "waiting");
     trace_context::adopt(&span, message.headers());
     let lane = WaitingSubject {
         lane: Lane::Next,
         endpoint: endpoint.clone(),
     };
-    let published = shared
+    let parked = shared
         .bus
         .publish_waiting(&lane, &job)
         .instrument(span)
         .await;
-    let stored = match published {
+    let stored = match parked {
         Ok(stored) => {
             metric::Counter::SenderParkedJobs.add(1, &[]);
             message.ack().await;
@@ -55,5 +48,12 @@ pub(crate) async fn park(
             false
         }
     };
-    report.tell(parked(stored));
+    // The owner waits for this report, so it is there to take it.
+    report
+        .send(Happened::Parked {
+            endpoint,
+            dedup_id,
+            stored,
+        })
+        .ok();
 }

@@ -7,16 +7,15 @@ use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{BoxError, Context, Service};
 use posthorn_signing::KeyRing;
+use tokio::sync::Semaphore;
 
 use crate::SenderConfig;
 use crate::attempt::Attempts;
 use crate::client::Client;
 use crate::endpoint::Endpoints;
 use crate::lanes::Limits;
-use crate::memory::Memory;
 use crate::ownership::Ownership;
-use crate::partition::Shared;
-use crate::places::Places;
+use crate::partition::{Places, Shared};
 use crate::request::Style;
 
 /// The sender, built and not yet running.
@@ -48,13 +47,13 @@ impl Sender {
             client: Client::new(config.egress.clone(), config.timeout)?,
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),
+            shutdown: shutdown.clone(),
         };
-        let not_fresh = config.parked_in_flight + config.retry_in_flight;
-        let places = Places::new([
-            config.in_flight - not_fresh,
-            config.parked_in_flight,
-            config.retry_in_flight,
-        ]);
+        let places = Places {
+            fresh: config.in_flight - config.waiting_in_flight,
+            waiting: config.waiting_in_flight,
+            room: config.queue,
+        };
         let shared = Arc::new(Shared {
             bus: bus.clone(),
             attempts,
@@ -65,7 +64,9 @@ impl Sender {
             },
             pull_window: config.pull_window,
             places,
-            memory: Memory::new(config.queue, config.queue_bytes),
+            fresh: Arc::new(Semaphore::new(places.fresh)),
+            waiting: Arc::new(Semaphore::new(places.waiting)),
+            room: Arc::new(Semaphore::new(places.room)),
         });
         let gate = context.readiness.gate("partitions");
         let me = Arc::clone(&context.instance);

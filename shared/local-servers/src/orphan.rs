@@ -91,7 +91,13 @@ mod tests {
             "somebody else's process was stopped"
         );
 
-        assert!(serves(ours.id(), folder));
+        // A process shows its command line a moment after it was started.
+        let mut looks = 0;
+        while !serves(ours.id(), folder) {
+            looks += 1;
+            assert!(looks < 250, "the process does not name the folder");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         stop_orphan(ours.id(), folder, Signal::Terminate)
             .await
             .unwrap();

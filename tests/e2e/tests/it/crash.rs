@@ -2,13 +2,12 @@
 //!
 //! The figures are shown in the output of `make test`.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::WHOLE_MACHINE;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Fleet, Load, Producer, Role, Settings, report};
-use posthorn_harness::{Behaviour, Receiver, SyncInterval, TestDatabase, TestNats};
+use posthorn_harness::{Receiver, SyncInterval, TestDatabase, TestNats};
 
 /// Events per second while things are killed.
 const RATE: u32 = 250;
@@ -25,15 +24,10 @@ struct UnderLoad {
 
 impl UnderLoad {
     async fn start() -> Self {
-        Self::start_with(|settings| settings).await
-    }
-
-    async fn start_with(adjust: impl FnOnce(Settings) -> Settings) -> Self {
         // As in production: what is acknowledged is on disk.
         let safe = TestNats::start_with(|options| options.sync = SyncInterval::Always);
         let (nats, database, receiver) = tokio::join!(safe, database(), Receiver::start());
-        let settings = adjust(Settings::new(&nats.url(), database.url()));
-        let fleet = Fleet::start(settings).await;
+        let fleet = Fleet::start(Settings::new(&nats.url(), database.url())).await;
         let client = fleet.client();
         let app = client.application("acme").await;
         for path in ["/one", "/two"] {
@@ -120,77 +114,6 @@ async fn a_second_sender_shares_the_work_and_takes_it_over() {
     under.fleet.kill(Role::Sender);
     under.settle(load, "SIGKILL of one of two senders").await;
     under.fleet.restart(Role::Sender).await;
-    second.sigterm();
-    second.wait_exit_code(0, Duration::from_secs(30)).await;
-    under.fleet.stop().await;
-}
-
-/// Endpoints of the frozen sender and the other; either has some of them.
-const ENDPOINTS: usize = 8;
-/// A request is in flight for a second; so long on a busy machine.
-const LONGEST: Duration = Duration::from_secs(3);
-
-/// Deliveries that came more than once although none of their requests was in flight then.
-fn repeated_without_cause(receiver: &Receiver, path: &str, frozen: Instant) -> usize {
-    let mut arrivals: HashMap<String, Vec<Instant>> = HashMap::new();
-    for request in receiver.received(path) {
-        let id = request.header("svix-id").unwrap_or_default().to_owned();
-        arrivals.entry(id).or_default().push(request.arrived);
-    }
-    let in_flight = frozen - LONGEST..frozen + LONGEST;
-    let repeated = arrivals.values().filter(|times| times.len() > 1);
-    repeated
-        .filter(|times| !times.iter().any(|time| in_flight.contains(time)))
-        .count()
-}
-
-/// How many deliveries come twice is reported and not judged: jobs that were on their way to the
-/// waiting room at the freeze may be handed out again, and nothing bounds their number yet.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sender_that_was_frozen_loses_nothing() {
-    let _machine = WHOLE_MACHINE.lock().await;
-    // A busy machine must not cause time-outs, whose retries would look like repetitions.
-    let patient = |settings: Settings| settings.with("POSTHORN_SENDER_TIMEOUT", "15s");
-    let mut under = UnderLoad::start_with(patient).await;
-    let client = under.fleet.client();
-    let slow = client.application("slow").await;
-    let paths: Vec<_> = (0..ENDPOINTS).map(|number| format!("/{number}")).collect();
-    for path in &paths {
-        // Slower than the load, so that memory and the waiting room fill.
-        let late = Behaviour::Status(200).after(Duration::from_secs(1));
-        under.receiver.set(path, late);
-        client.endpoint(&slow, &under.receiver.url(path)).await;
-    }
-    let mut second = under.fleet.another(Role::Sender);
-    second
-        .wait_for_line("partitions claimed", Duration::from_secs(30))
-        .await;
-    let producer = Producer::connect(&under.nats.url()).await;
-    let load = Load::start(producer, &slow, "frozen", 50);
-    tokio::time::sleep(Duration::from_secs(10)).await;
-
-    let frozen = Instant::now();
-    under.fleet.process(Role::Sender).sigstop();
-    // Its partitions are taken over after 6 s, and its jobs handed out again after 15 s.
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    under.fleet.process(Role::Sender).sigcont();
-    tokio::time::sleep(WHILE).await;
-    for path in &paths {
-        under.receiver.set(path, Behaviour::Status(200));
-    }
-    let sent = load.end().await;
-    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
-    let tally = sent.wait_delivered(&under.receiver, &paths).await;
-    let late: usize = paths
-        .iter()
-        .map(|path| repeated_without_cause(&under.receiver, path, frozen))
-        .sum();
-    report(&format!(
-        "SIGSTOP of one of two senders for 20 s: {} deliveries, 0 lost, {} duplicates, {late} of \
-         them of deliveries that were not in flight",
-        tally.accepted * ENDPOINTS,
-        tally.duplicates
-    ));
     second.sigterm();
     second.wait_exit_code(0, Duration::from_secs(30)).await;
     under.fleet.stop().await;

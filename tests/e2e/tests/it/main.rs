@@ -10,7 +10,6 @@ mod dev;
 mod doors;
 mod fan_out;
 mod idempotency;
-mod isolation;
 mod nats_doors;
 mod official;
 mod openapi;
