@@ -156,6 +156,7 @@ impl Change {
             tags: Vec::new(),
             producer_key: None,
             retention_hours: RETENTION_HOURS,
+            deliver_at: None,
             config_revision: None,
             trace_id: None,
         };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use posthorn_bus::trace_context;
 use posthorn_chassis::Shutdown;
@@ -23,6 +23,7 @@ pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown)
         state: state.clone(),
         shutdown,
     };
+    let ingest = ingest.layer(Extension(routes::application::maker(state.clone())));
     let (all, collected) = routes::router()
         .layer(from_fn_with_state(gate, idempotency::layer))
         .merge(routes::unserved().into())

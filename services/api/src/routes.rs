@@ -1,6 +1,6 @@
 //! The routes, a file for each kind of object, with their full paths.
 
-mod application;
+pub(crate) mod application;
 mod attempt;
 mod cancel;
 mod endpoint;

@@ -39,6 +39,25 @@ pub struct Handler {
     pub shutdown: Shutdown,
 }
 
+/// Where a message comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// EVENTS: just accepted.
+    Events,
+    /// SCHEDULED: its time has come, by the clock of the server, which is not asked again: an event
+    /// that was put off twice would be taken for a repetition and lost.
+    Scheduled,
+}
+
+impl Source {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Scheduled => "scheduled",
+        }
+    }
+}
+
 /// Why an event is given back.
 #[derive(Debug, thiserror::Error)]
 enum Unfinished {
@@ -52,13 +71,13 @@ enum Unfinished {
 
 impl Handler {
     /// Handles one message of EVENTS and settles it.
-    pub async fn handle(&self, message: Message) {
+    pub async fn handle(&self, message: Message, source: Source) {
         let span = tracing::info_span!(
             "process",
             otel.name = "process events",
             otel.kind = "consumer",
             messaging.system = "nats",
-            messaging.destination.name = "events",
+            messaging.destination.name = source.name(),
             posthorn.app.id = tracing::field::Empty,
             posthorn.event.id = tracing::field::Empty,
             posthorn.event.type = tracing::field::Empty,
@@ -66,7 +85,7 @@ impl Handler {
         );
         trace_context::adopt(&span, message.headers());
         let done = tokio::select! {
-            done = self.fan_out(&message).instrument(span) => done,
+            done = self.fan_out(&message, source).instrument(span) => done,
             never = still_here(&message) => match never {},
         };
         match done {
@@ -79,7 +98,7 @@ impl Handler {
         }
     }
 
-    async fn fan_out(&self, message: &Message) -> Result<(), Unfinished> {
+    async fn fan_out(&self, message: &Message, source: Source) -> Result<(), Unfinished> {
         let event = match Event::decode(message.payload()) {
             Ok(event) => event,
             Err(error) => {
@@ -87,6 +106,9 @@ impl Handler {
                 return rejected.map_err(Unfinished::NotStored);
             }
         };
+        if source == Source::Events && event.meta.starts_at() > now() {
+            return self.put_off(&event).await;
+        }
         let verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
         let jobs = enqueue::jobs(&event, &verdicts, self.window);
         let matched = jobs.len();
@@ -97,6 +119,18 @@ impl Handler {
         }
         let matched = u64::try_from(matched).unwrap_or(u64::MAX);
         metric::Counter::FanoutDeliveries.add(matched, &[]);
+        Ok(())
+    }
+
+    /// Has the event come again when its producer wants it delivered; who receives it is decided
+    /// then.
+    async fn put_off(&self, event: &Event) -> Result<(), Unfinished> {
+        let at = event.meta.starts_at();
+        while let Err(cause) = self.bus.publish_scheduled(event, at).await {
+            tracing::warn!(error = %cause, "event not put off yet");
+            self.pause(cause).await?;
+        }
+        metric::Counter::FanoutPutOff.add(1, &[]);
         Ok(())
     }
 

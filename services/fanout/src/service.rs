@@ -1,4 +1,5 @@
-//! fanout as a process: takes events with a permit each, until told to stop.
+//! fanout as a process: takes events, and those whose time has come, with a permit each, until told
+//! to stop.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use posthorn_chassis::{BoxError, Context, Service};
 use tokio::sync::Semaphore;
 
 use crate::FanoutConfig;
-use crate::handle::Handler;
+use crate::handle::{Handler, Source};
 
 /// Events taken from the stream ahead of the permits. Few, because nobody tells the server that these
 /// are still here: those that wait longer than the ack wait are handed out a second time. Not fewer,
@@ -20,12 +21,13 @@ const PREFETCH: usize = 64;
 /// fanout, built and not yet running.
 pub struct Fanout {
     handler: Handler,
-    messages: Messages,
+    events: Messages,
+    scheduled: Messages,
     in_flight: usize,
 }
 
 impl Fanout {
-    /// Reads the configuration snapshot and subscribes to EVENTS.
+    /// Reads the configuration snapshot and subscribes to EVENTS and SCHEDULED.
     ///
     /// # Errors
     /// When NATS does not answer.
@@ -35,7 +37,8 @@ impl Fanout {
         context: &Context,
     ) -> Result<Self, BoxError> {
         let snapshot = bus.snapshot(&context.shutdown).await?;
-        let messages = bus.messages(Reader::Fanout, PREFETCH).await?;
+        let events = bus.messages(Reader::Fanout, PREFETCH).await?;
+        let scheduled = bus.messages(Reader::FanoutScheduled, PREFETCH).await?;
         let handler = Handler {
             bus,
             snapshot,
@@ -44,24 +47,53 @@ impl Fanout {
         };
         Ok(Self {
             handler,
-            messages,
+            events,
+            scheduled,
             in_flight: config.in_flight,
         })
     }
 }
 
 impl Service for Fanout {
-    async fn run(mut self, shutdown: Shutdown) -> Result<(), BoxError> {
+    async fn run(self, shutdown: Shutdown) -> Result<(), BoxError> {
         let permits = Arc::new(Semaphore::new(self.in_flight));
+        // Each is read on its own: a subscription that is being made anew must not be disturbed by
+        // messages of the other.
+        let pump = |messages, source| Pump {
+            handler: self.handler.clone(),
+            messages,
+            source,
+            permits: Arc::clone(&permits),
+            shutdown: shutdown.clone(),
+        };
+        tokio::try_join!(
+            Box::pin(pump(self.events, Source::Events).run()),
+            Box::pin(pump(self.scheduled, Source::Scheduled).run()),
+        )?;
+        Ok(())
+    }
+}
+
+/// Reads one consumer.
+struct Pump {
+    handler: Handler,
+    messages: Messages,
+    source: Source,
+    permits: Arc<Semaphore>,
+    shutdown: Shutdown,
+}
+
+impl Pump {
+    async fn run(mut self) -> Result<(), BoxError> {
         loop {
-            let permit = Arc::clone(&permits).acquire_owned().await?;
+            let permit = Arc::clone(&self.permits).acquire_owned().await?;
             let message = tokio::select! {
                 message = self.messages.next() => message,
-                () = shutdown.requested() => return Ok(()),
+                () = self.shutdown.requested() => return Ok(()),
             };
-            let handler = self.handler.clone();
-            shutdown.spawn("event", async move {
-                handler.handle(message).await;
+            let (handler, source) = (self.handler.clone(), self.source);
+            self.shutdown.spawn("event", async move {
+                handler.handle(message, source).await;
                 drop(permit);
             });
         }

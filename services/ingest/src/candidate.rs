@@ -22,6 +22,8 @@ pub struct Candidate {
     pub producer_key: Option<ProducerKey>,
     /// How long history keeps the body, in hours.
     pub retention_hours: u32,
+    /// When its deliveries may begin; `None` or a time that has passed = at once.
+    pub deliver_at: Option<Timestamp>,
 }
 
 /// What endpoints will receive, by the kind of door.
@@ -83,6 +85,10 @@ impl Candidate {
                 .map_or("", ProducerKey::as_str)
                 .as_bytes(),
             &self.retention_hours.to_be_bytes(),
+            self.deliver_at
+                .map(|at| at.to_string())
+                .unwrap_or_default()
+                .as_bytes(),
         ])
         .to_hex()
     }
@@ -127,6 +133,7 @@ impl Candidate {
             producer_key: self.producer_key,
             retention_hours: self.retention_hours,
             trace_id,
+            deliver_at: self.deliver_at,
             config_revision: Some(config_revision),
         };
         Event { meta, body }
@@ -146,6 +153,7 @@ mod tests {
             tags: vec![],
             producer_key: None,
             retention_hours: 2_160,
+            deliver_at: None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{FromRef, FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -16,7 +17,7 @@ use posthorn_event_schema::{
     Timestamp,
 };
 use posthorn_public_http::{
-    ApiError, Authenticated, JsonBody, Problem, QueryParams, RawBody, TokenKey,
+    ApiError, Authenticated, JsonBody, MakeApplication, Problem, QueryParams, RawBody, TokenKey,
 };
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -157,7 +158,7 @@ impl HttpDoor {
         id: impl FnOnce(Timestamp) -> EventId,
     ) -> Result<Accepted, ApiError> {
         let _place = self.place()?;
-        let accepted_at = Timestamp::from_unix_micros(clock::unix_micros());
+        let accepted_at = now();
         let fresh = Identity {
             id: id(accepted_at),
             accepted_at,
@@ -212,11 +213,25 @@ async fn create_message(
     Path(app): Path<String>,
     query: QueryParams,
     headers: HeaderMap,
-    JsonBody(message): JsonBody<MessageIn>,
+    maker: Option<Extension<MakeApplication>>,
+    JsonBody(mut message): JsonBody<MessageIn>,
 ) -> Result<Response, ApiError> {
-    let application = door.application(&organization, &app).await?;
+    let inline = message.take_application();
+    let found = door.application(&organization, &app).await;
     let mut keys = request_key(&headers)?;
-    let candidate = message.check().map_err(|problems| problems_of(&problems))?;
+    let checked = message.check(now());
+    let check = || checked.map_err(|problems| problems_of(&problems));
+    let (application, candidate) = match (found, inline, maker) {
+        (Err(error), Some(inline), Some(Extension(maker)))
+            if error.status() == StatusCode::NOT_FOUND =>
+        {
+            // Not for a message that is refused.
+            let candidate = check()?;
+            maker.make(&organization, &app, inline).await?;
+            (door.application(&organization, &app).await?, candidate)
+        }
+        (found, _, _) => (found?, check()?),
+    };
     keys.extend(candidate.producer_key.clone().map(Key::Producer));
     let id = |at| EventId::generate_message(at, entropy::bytes());
     let accepted = door.accept(&application, candidate, &keys, id).await?;
@@ -262,6 +277,10 @@ async fn create_event(
         duplicate: accepted.duplicate,
     };
     Ok((StatusCode::ACCEPTED, axum::Json(out)).into_response())
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_micros(clock::unix_micros())
 }
 
 fn request_key(headers: &HeaderMap) -> Result<Vec<Key>, ApiError> {

@@ -200,6 +200,7 @@ pub fn native_candidate(event: NativeEvent) -> Candidate {
         tags: Vec::new(),
         producer_key: None,
         retention_hours: DEFAULT_RETENTION_HOURS,
+        deliver_at: None,
     }
 }
 

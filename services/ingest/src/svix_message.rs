@@ -1,8 +1,10 @@
 //! The Svix-compatible body of `POST …/msg`, in and out. Pure; the only place of ingest that
 //! speaks Svix's words.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use posthorn_event_schema::{Channel, Event, EventType, ProducerKey, json_depth};
+use posthorn_event_schema::{Channel, Event, EventType, ProducerKey, Timestamp, json_depth};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -15,6 +17,9 @@ pub const MAX_CHANNELS: usize = 10;
 pub const MAX_TAGS: usize = 5;
 /// Longest tag, in bytes. *Source*: Svix's hosted API.
 pub const MAX_TAG_LEN: usize = 128;
+/// Farthest time that a message may be put off to. *Source*: Svix's hosted API. Whatever comes of it
+/// lies within three days of its acceptance, which history keeps in any case.
+pub const MAX_DELIVER_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 /// Days that a body is kept, at most and by default. *Source*: Svix's API.
 pub const MAX_RETENTION_DAYS: u32 = 90;
 
@@ -32,7 +37,11 @@ pub struct MessageIn {
     payload_retention_period: Option<u32>,
     payload_retention_hours: Option<u32>,
     transformations_params: Option<TransformationsParams>,
-    /// Refused: a message that was meant for later must not go out now.
+    /// The application to make, under the uid in the path, if there is none.
+    #[schema(value_type = Option<Object>)]
+    application: Option<Box<RawValue>>,
+    /// When deliveries begin, at most 24 hours ahead; a time that has passed means at once.
+    #[schema(format = DateTime)]
     deliver_at: Option<String>,
 }
 
@@ -69,11 +78,16 @@ impl Problem {
 }
 
 impl MessageIn {
+    /// The description of the application, for whoever makes it when there is none.
+    pub fn take_application(&mut self) -> Option<Box<RawValue>> {
+        self.application.take()
+    }
+
     /// Checks all fields.
     ///
     /// # Errors
     /// Every rule that the message breaks, not only the first.
-    pub fn check(self) -> Result<Candidate, Vec<Problem>> {
+    pub fn check(self, now: Timestamp) -> Result<Candidate, Vec<Problem>> {
         let mut problems = Vec::new();
         let event_type = keep(
             EventType::parse(&self.event_type),
@@ -94,10 +108,9 @@ impl MessageIn {
             .transformations_params
             .and_then(|params| params.raw_payload);
         let body = check_payload(&self.payload, raw, &mut problems);
-        if self.deliver_at.is_some() {
-            let rule = "this version delivers at once, and cannot put a message off";
-            problems.push(Problem::new("deliverAt", rule));
-        }
+        let deliver_at = self
+            .deliver_at
+            .and_then(|text| check_deliver_at(&text, now, &mut problems));
         match event_type {
             Some(event_type) if problems.is_empty() => Ok(Candidate {
                 event_type,
@@ -106,6 +119,7 @@ impl MessageIn {
                 tags,
                 producer_key,
                 retention_hours,
+                deliver_at,
             }),
             _ => Err(problems),
         }
@@ -168,6 +182,18 @@ fn check_tags(tags: Option<Vec<String>>, problems: &mut Vec<Problem>) -> Vec<Str
         }
     }
     tags
+}
+
+fn check_deliver_at(text: &str, now: Timestamp, problems: &mut Vec<Problem>) -> Option<Timestamp> {
+    let Some(at) = Timestamp::parse_rfc3339(text) else {
+        let rule = "must be a time such as 2026-01-31T12:00:00Z";
+        problems.push(Problem::new("deliverAt", rule));
+        return None;
+    };
+    if at.since(now) > MAX_DELIVER_AHEAD {
+        problems.push(Problem::new("deliverAt", "must be at most 24 hours ahead"));
+    }
+    Some(at)
 }
 
 fn check_retention(days: Option<u32>, hours: Option<u32>, problems: &mut Vec<Problem>) -> u32 {
@@ -235,7 +261,7 @@ impl MessageOut {
             channels: some_texts(meta.channels.iter().map(ToString::to_string).collect()),
             tags: some_texts(meta.tags.clone()),
             timestamp: meta.accepted_at.to_rfc3339_micros(),
-            deliver_at: None,
+            deliver_at: meta.deliver_at.map(|at| at.to_rfc3339_micros()),
         }
     }
 }
@@ -256,7 +282,8 @@ mod tests {
     use super::*;
 
     fn check(json: &str) -> Result<Candidate, Vec<Problem>> {
-        serde_json::from_str::<MessageIn>(json).unwrap().check()
+        let now = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
+        serde_json::from_str::<MessageIn>(json).unwrap().check(now)
     }
 
     #[test]
@@ -273,6 +300,23 @@ mod tests {
             r#"{"eventType":"a","payload":{},"transformationsParams":{"rawPayload":"not json"}}"#;
         let candidate = check(json).unwrap();
         assert!(matches!(&candidate.content, Content::Verbatim(bytes) if bytes == "not json"));
+    }
+
+    #[test]
+    fn a_message_may_be_put_off_for_a_day() {
+        let put_off = |at: &str| {
+            let json = format!(r#"{{"eventType":"a","payload":{{}},"deliverAt":"{at}"}}"#);
+            check(&json).map(|candidate| candidate.deliver_at.unwrap().to_rfc3339_micros())
+        };
+        assert_eq!(
+            put_off("2026-01-02T00:30:00.5+01:00").unwrap(),
+            "2026-01-01T23:30:00.500000Z"
+        );
+        assert!(put_off("2020-01-01T00:00:00Z").is_ok());
+        for refused in ["2026-01-02T00:00:01Z", "tomorrow", "2026-01-01", ""] {
+            let problems = put_off(refused).unwrap_err();
+            assert_eq!(problems[0].field, ["deliverAt"], "{refused}");
+        }
     }
 
     #[test]

@@ -149,12 +149,19 @@ impl Attempts {
         let timed = self.post(job, prepared, started_at).await;
         let ended_at = now();
         let retry_after = wished(&timed.answer, ended_at);
-        let progress = self.progress(job, prepared, &timed.answer, ended_at, retry_after);
+        let decision = self.decide(job, prepared, &timed.answer, ended_at, retry_after);
+        let progress = match decision {
+            None => Progress::Delivered,
+            Some(Decision::Retry { at, .. }) => Progress::Waiting {
+                next_attempt_at: at,
+            },
+            Some(Decision::Exhausted) => Progress::Exhausted,
+        };
         let record = record(job, snapshot, started_at, timed, progress);
-        count(&record, ended_at);
-        let placed = match progress {
-            Progress::Waiting { next_attempt_at } => Some(self.place(job, next_attempt_at).await?),
-            Progress::Delivered | Progress::Exhausted => None,
+        count(&record, ended_at.since(job.meta.starts_at()));
+        let placed = match decision {
+            Some(Decision::Retry { at, lane }) => Some(self.place(job, lane, at).await?),
+            Some(Decision::Exhausted) | None => None,
         };
         self.store(Outcome::Attempt(record)).await?;
         let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
@@ -187,17 +194,16 @@ impl Attempts {
         timed
     }
 
-    fn progress(
+    /// What follows from the answer; `None` after a success.
+    fn decide(
         &self,
         job: &DeliveryJob,
         prepared: &Prepared,
         answer: &Answer,
         ended_at: Timestamp,
         retry_after: Option<Duration>,
-    ) -> Progress {
-        if classify::failure(answer).is_none() {
-            return Progress::Delivered;
-        }
+    ) -> Option<Decision> {
+        classify::failure(answer)?;
         let failed = Failed {
             endpoint: &job.meta.endpoint,
             attempt: job.meta.attempt,
@@ -206,19 +212,26 @@ impl Attempts {
             deadline: job.meta.deadline,
             retry_after,
         };
-        let schedule = prepared.schedule.as_ref().unwrap_or(&self.schedule);
-        match retry::decide(&failed, schedule) {
-            Decision::RetryAt(next_attempt_at) => Progress::Waiting { next_attempt_at },
-            Decision::Exhausted => Progress::Exhausted,
-        }
+        let meta = &job.meta;
+        let of_type = self
+            .snapshot
+            .retry_waits(&meta.organization, &meta.event_type)
+            .map(|waits| RetrySchedule::from_millis(&waits));
+        let schedule = prepared.schedule.as_ref();
+        let schedule = retry::applicable(schedule, of_type.as_ref(), &self.schedule);
+        Some(retry::decide(&failed, schedule))
     }
 
     /// Puts the next attempt into its lane of the waiting room.
-    async fn place(&self, job: &DeliveryJob, due: Timestamp) -> Result<(Lane, Timestamp), Kept> {
+    async fn place(
+        &self,
+        job: &DeliveryJob,
+        lane: Lane,
+        due: Timestamp,
+    ) -> Result<(Lane, Timestamp), Kept> {
         let mut next = job.clone();
         next.meta.attempt = job.meta.attempt.next();
         next.meta.not_before = due;
-        let lane = Lane::Attempt(next.meta.attempt);
         let subject = WaitingSubject {
             lane,
             endpoint: job.meta.endpoint.clone(),
@@ -328,7 +341,8 @@ fn record(
 }
 
 /// Writes an attempt's outcome onto its span, the metrics and the log.
-fn count(record: &AttemptRecord, ended_at: Timestamp) {
+/// `latency` is that of the whole delivery so far.
+fn count(record: &AttemptRecord, latency: Duration) {
     let outcome = match record.progress {
         Progress::Delivered => "delivered",
         Progress::Waiting { .. } => "retry",
@@ -341,7 +355,6 @@ fn count(record: &AttemptRecord, ended_at: Timestamp) {
     let class = status_class(record.response.status);
     metric::Histogram::HttpClientRequestDurationSeconds.record(seconds, &[("status_class", class)]);
     if record.progress == Progress::Delivered {
-        let latency = ended_at.since(record.accepted_at).as_secs_f64();
         let bucket = match record.attempt.get() {
             1 => "1",
             2..=3 => "2-3",
@@ -349,7 +362,7 @@ fn count(record: &AttemptRecord, ended_at: Timestamp) {
         };
         if record.trigger == Trigger::Scheduled {
             metric::Histogram::DeliveryLatencySeconds
-                .record(latency, &[("attempt_bucket", bucket)]);
+                .record(latency.as_secs_f64(), &[("attempt_bucket", bucket)]);
         }
         return;
     }

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -128,9 +127,7 @@ fn prepare(
         url: url::Url::parse(&snapshot.url).map_err(PrepareError::Url)?,
         signer: Signer::new(&secrets),
         headers: open_headers(keys, snapshot)?,
-        schedule: waits.map(|waits| {
-            RetrySchedule::new(waits.iter().map(|&ms| Duration::from_millis(ms)).collect())
-        }),
+        schedule: waits.map(|waits| RetrySchedule::from_millis(waits)),
         valid_until: ends.min(),
         version: snapshot.version,
     })

@@ -107,6 +107,15 @@ struct LaneState {
     from: u64,
     due: Timestamp,
     reading: bool,
+    /// Deliveries of the lane that have started: they are in the stream until they end, and `from`
+    /// keeps them from being read again.
+    started: usize,
+}
+
+impl LaneState {
+    fn is_idle(&self) -> bool {
+        self.stored == 0 && self.started == 0
+    }
 }
 
 impl<J> Default for Endpoint<J> {
@@ -137,19 +146,27 @@ impl<J> Endpoint<J> {
             && self.queue.is_empty()
             && self.parking == 0
             && self.hold_until <= now
-            && self
-                .lanes
-                .values()
-                .all(|lane| lane.stored == 0 && !lane.reading)
+            && self.lanes.values().all(LaneState::is_idle)
     }
 
     fn due_lane(&self, now: Timestamp, retries: bool) -> Option<Lane> {
-        let fits = |lane: &Lane| matches!(lane, Lane::Attempt(_)) == retries;
+        let fits = |lane: &Lane| lane.is_retry() == retries;
         let due = |state: &LaneState| state.stored > 0 && !state.reading && state.due <= now;
         self.lanes
             .iter()
             .find(|(lane, state)| fits(lane) && due(state))
             .map(|(lane, _)| *lane)
+    }
+
+    /// A delivery of a lane ended; a lane of which nothing is left is forgotten.
+    fn leave(&mut self, origin: Origin) {
+        let Origin::Lane(lane) = origin else { return };
+        if let Some(state) = self.lanes.get_mut(&lane) {
+            state.started = state.started.saturating_sub(1);
+            if state.is_idle() {
+                self.lanes.remove(&lane);
+            }
+        }
     }
 
     /// Retries get a quarter of the slots while first attempts wait, and all of them otherwise.
@@ -259,9 +276,10 @@ impl<J> Lanes<J> {
     ) {
         if let Some(endpoint) = self.endpoints.get_mut(id) {
             endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
-            if matches!(origin, Origin::Lane(Lane::Attempt(_))) {
+            if matches!(origin, Origin::Lane(lane) if lane.is_retry()) {
                 endpoint.retrying = endpoint.retrying.saturating_sub(1);
             }
+            endpoint.leave(origin);
             if let Some(until) = hold_until.filter(|until| *until > endpoint.hold_until) {
                 endpoint.hold_until = until;
                 self.timers.push(Reverse((until, id.clone())));
@@ -352,6 +370,7 @@ impl<J> Lanes<J> {
         let lane = retry.or(fresh_lane)?;
         let state = endpoint.lanes.get_mut(&lane)?;
         state.reading = true;
+        state.started += 1;
         endpoint.in_flight += 1;
         endpoint.retrying += usize::from(retry.is_some());
         let from = state.from;

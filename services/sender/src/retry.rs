@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use posthorn_chassis::env::{format_duration, parse_duration};
+use posthorn_event_schema::subject::Lane;
 use posthorn_event_schema::{AttemptNumber, EndpointId, Timestamp, Trigger};
 use posthorn_signing::digest::digest_parts;
 use time::OffsetDateTime;
@@ -47,6 +48,12 @@ impl RetrySchedule {
     pub fn new(mut waits: Vec<Duration>) -> Self {
         waits.truncate(MAX_ATTEMPTS - 1);
         Self(waits)
+    }
+
+    /// A schedule as the configuration snapshot has it.
+    #[must_use]
+    pub fn from_millis(waits: &[u64]) -> Self {
+        Self::new(waits.iter().copied().map(Duration::from_millis).collect())
     }
 
     /// Reads `5s,30s,2m`; `None` when a wait is not a duration or there are too many.
@@ -104,8 +111,13 @@ pub struct Failed<'a> {
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Another attempt at this time.
-    RetryAt(Timestamp),
+    /// Another attempt.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Where the delivery waits meanwhile.
+        lane: Lane,
+    },
     /// No attempt is left.
     Exhausted,
 }
@@ -116,16 +128,35 @@ pub enum Decision {
 /// ends [`LAST_CHANCE`] before it. A delivery that a person asked for is never retried.
 #[must_use]
 pub fn decide(failed: &Failed<'_>, schedule: &RetrySchedule) -> Decision {
-    let wait = match (failed.trigger, schedule.wait_after(failed.attempt)) {
-        (Trigger::Scheduled, Some(wait)) => jittered(wait, failed.endpoint, failed.attempt),
+    let step = match (failed.trigger, schedule.wait_after(failed.attempt)) {
+        (Trigger::Scheduled, Some(step)) => step,
         (Trigger::Manual, _) | (_, None) => return Decision::Exhausted,
     };
     let last = failed.deadline.minus(LAST_CHANCE);
     if failed.ended_at >= last {
         return Decision::Exhausted;
     }
+    let wait = jittered(step, failed.endpoint, failed.attempt);
     let wished = failed.retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-    Decision::RetryAt(failed.ended_at.plus(wait.max(wished)).min(last))
+    let at = failed.ended_at.plus(wait.max(wished)).min(last);
+    // The step's own lane comes due in order only as long as all who stand there wait as long.
+    let lane = if at == failed.ended_at.plus(wait) {
+        Lane::attempt(failed.attempt.next(), step)
+    } else {
+        Lane::at(at)
+    };
+    Decision::Retry { at, lane }
+}
+
+/// The schedule of a delivery: the endpoint's own, else that of the event's type, else the
+/// deployment's. The closest to the receiver wins: it knows best how often it can be asked.
+#[must_use]
+pub fn applicable<'a>(
+    endpoint: Option<&'a RetrySchedule>,
+    event_type: Option<&'a RetrySchedule>,
+    deployment: &'a RetrySchedule,
+) -> &'a RetrySchedule {
+    endpoint.or(event_type).unwrap_or(deployment)
 }
 
 /// A wait with the jitter of one endpoint and attempt number: the same for all its deliveries, so
@@ -189,7 +220,7 @@ mod tests {
 
     fn wait(decision: Decision, from: u64) -> f64 {
         match decision {
-            Decision::RetryAt(due) => due.since(at(from)).as_secs_f64(),
+            Decision::Retry { at: due, .. } => due.since(at(from)).as_secs_f64(),
             Decision::Exhausted => panic!("exhausted"),
         }
     }
@@ -222,7 +253,10 @@ mod tests {
         let late = failed(&endpoint, 11, 47 * HOUR, None);
         assert_eq!(
             decide(&late, &schedule),
-            Decision::RetryAt(at(48 * HOUR - 60))
+            Decision::Retry {
+                at: at(48 * HOUR - 60),
+                lane: Lane::at(at(48 * HOUR - 60)),
+            }
         );
         let over = failed(&endpoint, 11, 48 * HOUR, None);
         assert_eq!(decide(&over, &schedule), Decision::Exhausted);
@@ -283,7 +317,7 @@ mod tests {
             let endpoint = EndpointId::parse("ep_1").unwrap();
             let schedule = RetrySchedule::default();
             let failed = failed(&endpoint, attempt, ended, hint);
-            if let Decision::RetryAt(due) = decide(&failed, &schedule) {
+            if let Decision::Retry { at: due, .. } = decide(&failed, &schedule) {
                 prop_assert!(due <= failed.deadline && due >= failed.ended_at);
                 let wait = schedule.wait_after(failed.attempt).unwrap();
                 let least = wait.saturating_sub(spread(wait));

@@ -11,8 +11,8 @@ use async_nats::jetstream::kv::{Entry, Operation, Store};
 use futures::StreamExt;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_event_schema::{
-    ApplicationId, ApplicationRef, ApplicationSnapshot, EndpointId, EndpointSnapshot,
-    OrganizationId, SnapshotKey, Uid,
+    ApplicationId, ApplicationRef, ApplicationSnapshot, EndpointId, EndpointSnapshot, EventType,
+    EventTypeSnapshot, OrganizationId, SnapshotKey, Uid,
 };
 use tokio::sync::watch;
 
@@ -36,6 +36,7 @@ struct Index {
     applications: HashMap<ApplicationId, Arc<ApplicationSnapshot>>,
     uids: HashMap<(OrganizationId, Uid), ApplicationId>,
     endpoints: HashMap<ApplicationId, HashMap<EndpointId, Arc<EndpointSnapshot>>>,
+    event_types: HashMap<(OrganizationId, EventType), EventTypeSnapshot>,
 }
 
 impl Bus {
@@ -113,6 +114,22 @@ impl Snapshot {
         }
     }
 
+    /// An event type's own waits between attempts, in milliseconds.
+    #[must_use]
+    pub fn retry_waits(
+        &self,
+        organization: &OrganizationId,
+        event_type: &EventType,
+    ) -> Option<Vec<u64>> {
+        let index = self.read();
+        // Most deployments have none, and then nothing is copied for the look-up.
+        if index.event_types.is_empty() {
+            return None;
+        }
+        let key = (organization.clone(), event_type.clone());
+        index.event_types.get(&key)?.retry_waits_ms.clone()
+    }
+
     /// The newest revision of the bucket that the index contains: what was decided by this snapshot
     /// was decided with no older configuration.
     #[must_use]
@@ -176,12 +193,16 @@ impl Follower {
     }
 
     fn apply(&self, entry: &Entry) {
-        if entry.operation == Operation::Put {
-            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = index.apply(&entry.key, &entry.value) {
-                tracing::error!(key = entry.key, error = %error, "configuration entry is unreadable");
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        match entry.operation {
+            Operation::Put => {
+                if let Err(error) = index.apply(&entry.key, &entry.value) {
+                    tracing::error!(key = entry.key, error = %error, "configuration entry is unreadable");
+                }
             }
+            Operation::Delete | Operation::Purge => index.remove(&entry.key),
         }
+        drop(index);
         self.seen.send_if_modified(|seen| {
             let newer = entry.revision > *seen;
             *seen = entry.revision.max(*seen);
@@ -197,10 +218,27 @@ impl Index {
                 self.apply_application(serde_json::from_slice(value)?);
             }
             Some(SnapshotKey::Endpoint(..)) => self.apply_endpoint(serde_json::from_slice(value)?),
-            // Nobody on the hot path asks for event types yet.
-            Some(SnapshotKey::EventType(..)) | None => {}
+            Some(SnapshotKey::EventType(..)) => {
+                self.apply_event_type(serde_json::from_slice(value)?);
+            }
+            None => {}
         }
         Ok(())
+    }
+
+    /// Only entries of event types are ever removed: the others stay, and say that they are deleted.
+    fn remove(&mut self, key: &str) {
+        if let Some(SnapshotKey::EventType(organization, name)) = SnapshotKey::parse(key) {
+            self.event_types.remove(&(organization, name));
+        }
+    }
+
+    fn apply_event_type(&mut self, new: EventTypeSnapshot) {
+        let key = (new.organization.clone(), new.name.clone());
+        let known = self.event_types.get(&key);
+        if known.is_none_or(|old| old.version <= new.version) {
+            self.event_types.insert(key, new);
+        }
     }
 
     fn apply_application(&mut self, new: ApplicationSnapshot) {

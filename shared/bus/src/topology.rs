@@ -20,6 +20,8 @@ pub enum Stream {
     Inbox,
     /// Accepted events; kept until fanout and recorder have both acked.
     Events,
+    /// Events that wait for the time that their producer chose; a work queue of those that are due.
+    Scheduled,
     /// Deliveries that may run now; a work queue.
     Jobs,
     /// Deliveries that may not run now; deleted one by one when their outcome is stored.
@@ -49,9 +51,10 @@ pub const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
 
 impl Stream {
     /// All streams.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Inbox,
         Self::Events,
+        Self::Scheduled,
         Self::Jobs,
         Self::Waiting,
         Self::Outcomes,
@@ -64,6 +67,7 @@ impl Stream {
         match self {
             Self::Inbox => "INBOX",
             Self::Events => "EVENTS",
+            Self::Scheduled => "SCHEDULED",
             Self::Jobs => "JOBS",
             Self::Waiting => "WAITING",
             Self::Outcomes => "OUTCOMES",
@@ -75,15 +79,19 @@ impl Stream {
         let (filter, retention) = match self {
             Self::Inbox => (subject::INBOX_FILTER, RetentionPolicy::WorkQueue),
             Self::Events => (subject::EVENTS_FILTER, RetentionPolicy::Interest),
+            // What still waits has no reader, so the queue keeps it.
+            Self::Scheduled => (subject::SCHEDULED_FILTER, RetentionPolicy::WorkQueue),
             Self::Jobs => (subject::JOBS_FILTER, RetentionPolicy::WorkQueue),
             Self::Waiting => (subject::WAITING_FILTER, RetentionPolicy::Limits),
             Self::Outcomes => (subject::OUTCOMES_FILTER, RetentionPolicy::WorkQueue),
             Self::Rejected => (subject::REJECTED_FILTER, RetentionPolicy::Limits),
         };
         // `discard: new`: a stream at a limit refuses, it never drops what it has. REJECTED alone
-        // lets its oldest go.
+        // lets its oldest go. SCHEDULED must not have a limit: the server takes no schedules into a
+        // stream that refuses, and one that drops would drop them.
         let (discard, max_age, max_bytes) = match self {
             Self::Rejected => (DiscardPolicy::Old, REJECTED_MAX_AGE, REJECTED_MAX_BYTES),
+            Self::Scheduled => (DiscardPolicy::Old, Duration::ZERO, -1),
             _ => (DiscardPolicy::New, Duration::ZERO, bus.stream_max_bytes()),
         };
         let duplicate_window = match self {
@@ -99,6 +107,9 @@ impl Stream {
             max_bytes,
             num_replicas: bus.replicas,
             duplicate_window,
+            allow_message_schedules: self == Self::Scheduled,
+            // Each schedule replaces an earlier one on its subject.
+            allow_rollup: self == Self::Scheduled,
             // The waiting room and rejected input are read by sequence and subject.
             allow_direct: matches!(self, Self::Waiting | Self::Rejected),
             ..StreamConfig::default()
@@ -113,6 +124,8 @@ pub enum Reader {
     Ingest,
     /// fanout reads EVENTS.
     Fanout,
+    /// fanout reads what is due of SCHEDULED.
+    FanoutScheduled,
     /// recorder reads EVENTS.
     RecorderEvents,
     /// recorder reads OUTCOMES.
@@ -137,6 +150,7 @@ impl Reader {
         [
             Self::Ingest,
             Self::Fanout,
+            Self::FanoutScheduled,
             Self::RecorderEvents,
             Self::RecorderOutcomes,
         ]
@@ -150,6 +164,7 @@ impl Reader {
         match self {
             Self::Ingest => Stream::Inbox,
             Self::Fanout | Self::RecorderEvents => Stream::Events,
+            Self::FanoutScheduled => Stream::Scheduled,
             Self::Sender(_) => Stream::Jobs,
             Self::RecorderOutcomes => Stream::Outcomes,
         }
@@ -160,7 +175,7 @@ impl Reader {
     pub fn name(self) -> String {
         match self {
             Self::Ingest => "ingest".to_owned(),
-            Self::Fanout => "fanout".to_owned(),
+            Self::Fanout | Self::FanoutScheduled => "fanout".to_owned(),
             Self::RecorderEvents | Self::RecorderOutcomes => "recorder".to_owned(),
             Self::Sender(partition) => format!("sender-{partition}"),
         }
@@ -170,7 +185,7 @@ impl Reader {
     #[must_use]
     pub fn ack_wait(self) -> Duration {
         match self {
-            Self::Ingest | Self::Fanout | Self::Sender(_) => ACK_WAIT,
+            Self::Ingest | Self::Fanout | Self::FanoutScheduled | Self::Sender(_) => ACK_WAIT,
             Self::RecorderEvents | Self::RecorderOutcomes => RECORDER_ACK_WAIT,
         }
     }
@@ -178,6 +193,7 @@ impl Reader {
     fn config(self) -> pull::Config {
         let filter_subject = match self {
             Self::Sender(partition) => subject::jobs_of(partition),
+            Self::FanoutScheduled => subject::SCHEDULED_DUE_FILTER.to_owned(),
             _ => String::new(),
         };
         pull::Config {

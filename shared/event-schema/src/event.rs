@@ -33,7 +33,7 @@ pub struct EventMeta {
     /// What kind of event it is.
     #[serde(rename = "type")]
     pub event_type: EventType,
-    /// When ingest accepted it; every deadline counts from here.
+    /// When ingest accepted it: its place in history.
     pub accepted_at: Timestamp,
     /// Second axis of subscription; an endpoint with channels needs one in common.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -49,10 +49,21 @@ pub struct EventMeta {
     /// The trace that the event's journey belongs to, 32 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// When its deliveries may begin; `None` = at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_at: Option<Timestamp>,
     /// The newest revision of the KV bucket `config` that ingest had seen when it accepted the
     /// event: whoever decides about receivers must know a configuration no older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_revision: Option<u64>,
+}
+
+impl EventMeta {
+    /// When its deliveries may begin: every deadline counts from here.
+    #[must_use]
+    pub fn starts_at(&self) -> Timestamp {
+        self.deliver_at.unwrap_or_default().max(self.accepted_at)
+    }
 }
 
 impl Event {

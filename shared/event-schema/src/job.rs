@@ -39,6 +39,9 @@ pub struct JobMeta {
     pub event_type: EventType,
     /// When the event was accepted: its place in history.
     pub accepted_at: Timestamp,
+    /// When its deliveries could begin, for an event that was put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_at: Option<Timestamp>,
     /// No attempt starts after this moment.
     pub deadline: Timestamp,
     /// The attempt to make.
@@ -67,6 +70,12 @@ impl DeliveryJob {
 }
 
 impl JobMeta {
+    /// When the delivery could begin at the earliest: latencies count from here.
+    #[must_use]
+    pub fn starts_at(&self) -> Timestamp {
+        self.deliver_at.unwrap_or_default().max(self.accepted_at)
+    }
+
     /// The endpoint's partition.
     #[must_use]
     pub fn partition(&self) -> Partition {

@@ -27,6 +27,7 @@ pub mod id;
 pub mod job;
 pub mod json_depth;
 pub mod ksuid;
+mod lane;
 pub mod outcome;
 pub mod partition;
 pub mod rejection;

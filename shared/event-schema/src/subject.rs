@@ -5,8 +5,9 @@
 
 use std::fmt;
 
+pub use crate::lane::{Lane, WaitingSubject};
 use crate::{
-    ApplicationId, ApplicationRef, AttemptNumber, Door, EndpointId, EventType, IdError, NameError,
+    ApplicationId, ApplicationRef, Door, EndpointId, EventId, EventType, IdError, NameError,
     Outcome, Partition,
 };
 
@@ -20,6 +21,10 @@ pub const EVENTS_FILTER: &str = "events.>";
 pub const JOBS_FILTER: &str = "jobs.>";
 /// All of WAITING.
 pub const WAITING_FILTER: &str = "waiting.>";
+/// All of SCHEDULED.
+pub const SCHEDULED_FILTER: &str = "scheduled.>";
+/// The part of SCHEDULED that is due.
+pub const SCHEDULED_DUE_FILTER: &str = "scheduled.due.>";
 /// All of OUTCOMES.
 pub const OUTCOMES_FILTER: &str = "outcomes.>";
 /// All of REJECTED.
@@ -123,6 +128,20 @@ pub fn event(application: &ApplicationId) -> String {
     format!("events.{application}")
 }
 
+/// `scheduled.wait.<app>.<event>`: an event that waits for its time.
+///
+/// The server holds one schedule a subject.
+#[must_use]
+pub fn scheduled_wait(application: &ApplicationId, event: &EventId) -> String {
+    format!("scheduled.wait.{application}.{event}")
+}
+
+/// `scheduled.due.<app>`: where the server puts an event whose time has come.
+#[must_use]
+pub fn scheduled_due(application: &ApplicationId) -> String {
+    format!("scheduled.due.{application}")
+}
+
 /// `jobs.<p>.<endpoint>`: a delivery that may run now.
 #[must_use]
 pub fn job(endpoint: &EndpointId) -> String {
@@ -145,73 +164,6 @@ pub fn outcome(outcome: &Outcome) -> String {
 #[must_use]
 pub fn rejected(door: Door) -> String {
     format!("rejected.{}", door.as_str())
-}
-
-/// Why deliveries of an endpoint wait: each lane is a FIFO whose delays are all equal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lane {
-    /// `next`: the endpoint was busy.
-    Next,
-    /// `a<n>`: until attempt n is due.
-    Attempt(AttemptNumber),
-}
-
-impl fmt::Display for Lane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Next => f.write_str("next"),
-            Self::Attempt(number) => write!(f, "a{number}"),
-        }
-    }
-}
-
-impl Lane {
-    fn parse(token: &str) -> Option<Self> {
-        if token == "next" {
-            return Some(Self::Next);
-        }
-        let number: u16 = token.strip_prefix('a')?.parse().ok()?;
-        (number > 0).then_some(Self::Attempt(AttemptNumber::new(number)))
-    }
-}
-
-/// `waiting.<lane>.<p>.<endpoint>`: one FIFO of the waiting room.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct WaitingSubject {
-    /// Why it waits.
-    pub lane: Lane,
-    /// Who will receive it.
-    pub endpoint: EndpointId,
-}
-
-impl WaitingSubject {
-    /// Reads a subject of WAITING; `None` for one that this build does not know.
-    #[must_use]
-    pub fn parse(subject: &str) -> Option<Self> {
-        let mut parts = subject.strip_prefix("waiting.")?.split('.');
-        let lane = Lane::parse(parts.next()?)?;
-        let _partition = parts.next()?;
-        let endpoint = EndpointId::parse(parts.next()?).ok()?;
-        parts.next().is_none().then_some(Self { lane, endpoint })
-    }
-
-    /// `waiting.*.<p>.>`: all lanes of a partition.
-    #[must_use]
-    pub fn filter_of(partition: Partition) -> String {
-        format!("waiting.*.{partition}.>")
-    }
-}
-
-impl fmt::Display for WaitingSubject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "waiting.{}.{}.{}",
-            self.lane,
-            Partition::of(&self.endpoint),
-            self.endpoint
-        )
-    }
 }
 
 #[cfg(test)]
@@ -245,26 +197,6 @@ mod tests {
         }
         let long = format!("posthorn.events.acme.{}", "a".repeat(600));
         assert_eq!(InboxSubject::parse(&long), Err(SubjectError::Length));
-    }
-
-    #[test]
-    fn lanes_come_back_from_their_subjects() {
-        let endpoint = EndpointId::parse("ep_1").unwrap();
-        for lane in [Lane::Next, Lane::Attempt(AttemptNumber::new(12))] {
-            let subject = WaitingSubject {
-                lane,
-                endpoint: endpoint.clone(),
-            };
-            assert_eq!(WaitingSubject::parse(&subject.to_string()), Some(subject));
-        }
-        for stranger in [
-            "waiting.a0.60.ep_1",
-            "waiting.x.60.ep_1",
-            "waiting.next.60",
-            "jobs.1.ep_1",
-        ] {
-            assert_eq!(WaitingSubject::parse(stranger), None, "{stranger}");
-        }
     }
 
     proptest! {

@@ -71,32 +71,41 @@ where
 /// # Errors
 /// As above.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    refuse_other_than_object(bytes)?;
+    parse_at(&["body"], bytes)
+}
+
+/// As [`parse`], for an object that stands at this place of a request.
+///
+/// # Errors
+/// As there.
+pub fn parse_at<T: DeserializeOwned>(place: &[&str], bytes: &[u8]) -> Result<T, ApiError> {
+    refuse_other_than_object(place, bytes)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        refusal(&path, error.inner())
+        refusal(place, &path, error.inner())
     })?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(parsed)
 }
 
 /// Derived readers would take a list for an object whose names are left out.
-fn refuse_other_than_object(bytes: &[u8]) -> Result<(), ApiError> {
+fn refuse_other_than_object(place: &[&str], bytes: &[u8]) -> Result<(), ApiError> {
     let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if matches!(start, None | Some(b'{' | b'n')) {
         return Ok(());
     }
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
-    let problem = Problem::new(["body"], "must be a JSON object", "value_error.jsondecode");
+    let (place, kind) = (place.iter().copied(), "value_error.jsondecode");
+    let problem = Problem::new(place, "must be a JSON object", kind);
     Err(ApiError::invalid(vec![problem]))
 }
 
-fn refusal(path: &str, error: &serde_json::Error) -> ApiError {
+fn refusal(place: &[&str], path: &str, error: &serde_json::Error) -> ApiError {
     if !error.is_data() {
         return not_json(error);
     }
-    let mut loc = vec!["body".to_owned()];
+    let mut loc: Vec<_> = place.iter().copied().map(str::to_owned).collect();
     if path != "." {
         // A list's item reads `field[0]`.
         loc.extend(path.replace('[', ".[").split('.').map(str::to_owned));

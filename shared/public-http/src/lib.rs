@@ -6,8 +6,10 @@
 //! - [`body`], [`query`]: reading requests, with precise errors.
 //! - [`middleware`]: both slash forms, JSON for unknown routes, CORS, a span per request.
 //! - `unread`: bodies that nobody read.
+//! - [`application_maker`]: applications that messages bring.
 //! - [`server`]: bound first, served later, drained at the end.
 
+pub mod application_maker;
 pub mod authenticated;
 pub mod body;
 pub mod error_body;
@@ -18,6 +20,7 @@ pub mod server;
 pub mod token;
 mod unread;
 
+pub use application_maker::MakeApplication;
 pub use authenticated::Authenticated;
 pub use body::{JsonBody, RawBody};
 pub use error_body::{ApiError, Problem};

@@ -41,7 +41,7 @@ pub struct MessageOut {
     pub tags: Option<Vec<String>>,
     /// When it was accepted.
     pub timestamp: String,
-    /// Always null: deliveries are not put off.
+    /// When its deliveries begin; null = at once.
     pub deliver_at: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl From<StoredEvent> for MessageOut {
             channels: (!channels.is_empty()).then_some(channels),
             tags: (!event.tags.is_empty()).then_some(event.tags),
             timestamp: event.accepted_at.to_rfc3339_micros(),
-            deliver_at: None,
+            deliver_at: event.deliver_at.map(|at| at.to_rfc3339_micros()),
         }
     }
 }

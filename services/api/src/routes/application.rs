@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
-use posthorn_public_http::{ApiError, JsonBody, Problem, QueryParams};
+use posthorn_public_http::{ApiError, JsonBody, MakeApplication, Problem, QueryParams, body};
 use posthorn_store::application::{
     ApplicationChange, ApplicationFilter, ApplicationRow, NewApplication, Saved,
 };
@@ -213,6 +213,20 @@ async fn remove(
     state.snapshots.tell_application(&deleted.application).await;
     state.snapshots.tell_endpoints(id, &deleted.endpoints).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What makes the applications that messages bring, for the doors that api serves.
+pub(crate) fn maker(state: ApiState) -> MakeApplication {
+    MakeApplication::new(move |organization, name, text| {
+        let state = state.clone();
+        async move {
+            let body = body::parse_at(&["body", "application"], text.get().as_bytes())?;
+            let minted = Minted::fresh();
+            find_or_create(&state, &organization, &minted, &name, body)
+                .await
+                .map(drop)
+        }
+    })
 }
 
 /// The application that a path names; with a body for it, it is created if it does not exist, as

@@ -120,6 +120,7 @@ fn event(caller: &ApplicationCaller, minted: &Minted, event_type: EventType, bod
         tags: Vec::new(),
         producer_key: None,
         retention_hours: RETENTION_HOURS,
+        deliver_at: None,
         config_revision: None,
         trace_id: trace_context::trace_id(&Span::current()),
     };
@@ -139,6 +140,7 @@ fn stored(event: &Event) -> StoredEvent {
         tags: meta.tags,
         producer_key: meta.producer_key,
         trace_id: meta.trace_id,
+        deliver_at: meta.deliver_at,
         body: Body::Bytes(event.body.clone()),
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn event(world: &World, application: &ApplicationId, seconds_ago: u64
         producer_key: None,
         retention_hours: 24 * 90,
         trace_id: None,
+        deliver_at: None,
         config_revision: None,
     };
     Event {

@@ -123,6 +123,7 @@ fn event(accepted_at: Timestamp, number: u8) -> Event {
         producer_key: None,
         retention_hours: 24 * 90,
         trace_id: None,
+        deliver_at: None,
         config_revision: None,
     };
     Event {

@@ -20,7 +20,7 @@ fn lanes(cap: usize, queue: usize) -> Lanes<u32> {
 }
 
 fn retry(number: u16) -> Lane {
-    Lane::Attempt(AttemptNumber::new(number))
+    Lane::attempt(AttemptNumber::new(number), Duration::from_secs(1))
 }
 
 fn starts(lanes: &mut Lanes<u32>, now: Timestamp) -> Vec<Start<u32>> {
@@ -189,4 +189,27 @@ fn retries_use_a_quarter_of_the_slots_while_first_attempts_wait() {
         }
     }
     assert_eq!((heads, jobs), (2, 6));
+}
+
+#[test]
+fn a_lane_of_which_nothing_is_left_is_forgotten_and_one_with_a_start_is_not() {
+    let mut lanes = lanes(4, 10);
+    let (first, second) = (Lane::at(at(0)), Lane::at(at(100)));
+    for lane in [first, second] {
+        lanes.placed(&ep("a"), lane, 1, at(0));
+    }
+    assert_eq!(starts(&mut lanes, at(1)).len(), 2);
+    for lane in [first, second] {
+        lanes.head_read(&ep("a"), lane, Head::Due { sequence: 7 }, at(1));
+    }
+    let known = |lanes: &Lanes<u32>| lanes.endpoints[&ep("a")].lanes.len();
+    lanes.finished(&ep("a"), Origin::Lane(first), None, at(1));
+    assert_eq!(known(&lanes), 1);
+    // The stream still has the other, which must not be read from the beginning again.
+    lanes.placed(&ep("a"), second, 1, at(0));
+    let again = starts(&mut lanes, at(1));
+    assert!(
+        matches!(again[..], [Start::Head { from: 8, .. }]),
+        "{again:?}"
+    );
 }

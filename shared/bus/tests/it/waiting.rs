@@ -1,5 +1,7 @@
 //! The waiting room: FIFO lanes, read by place, deleted one by one.
 
+use std::time::Duration;
+
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{AttemptNumber, DeliveryJob, Partition};
 
@@ -53,7 +55,7 @@ async fn a_partition_is_listed_by_lane_with_counts() {
     let endpoint = samples::endpoint("a");
     let partition = Partition::of(&endpoint);
     assert_eq!(bus.waiting_lanes(partition).await.unwrap(), []);
-    let retry = Lane::Attempt(AttemptNumber::new(2));
+    let retry = Lane::attempt(AttemptNumber::new(2), Duration::from_secs(5));
     for (lane, id) in [
         (Lane::Next, "event_1"),
         (Lane::Next, "event_2"),

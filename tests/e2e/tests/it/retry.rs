@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthorn_e2e::Stack;
+use posthorn_e2e::{Client, Stack};
 use posthorn_harness::{Behaviour, Receiver, eventually};
 use serde_json::json;
 
@@ -147,5 +147,46 @@ async fn an_endless_body_is_cut_off() {
         attempts[0]["response"].as_str().unwrap().len() <= 64 * 1024,
         "kept too much"
     );
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_types_schedule_holds_for_its_events_alone() {
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::Status(500));
+    let stack =
+        Stack::start_with(|settings| settings.with("POSTHORN_RETRY_SCHEDULE", "1h,2h")).await;
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let made = json!({"name": "urgent", "description": "must not wait"});
+    assert_eq!(stack.client.post("/event-type", &made).await.status, 201);
+    let path = "/event-type/urgent/retry-schedule";
+    let schedule = |waits: serde_json::Value| {
+        let request = stack.client.request("PUT", path);
+        Client::send(request.json(&json!({"retrySchedule": waits})))
+    };
+    assert_eq!(schedule(json!([1, 1])).await.status, 200);
+    let producer = stack.producer().await;
+    // The first waits for an hour, in a lane of its own.
+    for (event_type, id) in [("patient", "event_1"), ("urgent", "event_2")] {
+        let subject = format!("posthorn.events.acme.{event_type}");
+        let event = format!(r#"{{"id":"{id}","data":1}}"#);
+        producer.publish(&subject, event).await;
+    }
+    let urgent = stack.client.attempts(&app, "event_2", 3).await;
+    assert_eq!(urgent.len(), 3);
+    assert_eq!(stack.client.attempts(&app, "event_1", 1).await.len(), 1);
+
+    // Without it, the deployment's schedule holds again.
+    assert_eq!(schedule(json!(null)).await.status, 200);
+    producer
+        .publish(
+            "posthorn.events.acme.urgent",
+            r#"{"id":"event_3","data":1}"#,
+        )
+        .await;
+    stack.client.attempts(&app, "event_3", 1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(stack.client.attempts(&app, "event_3", 1).await.len(), 1);
     stack.stop().await;
 }
