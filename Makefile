@@ -11,6 +11,7 @@ MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 IMAGE ?= posthorn:dev
+BENCH ?= acceptance
 TOOLS := .config/tools
 
 ##@ First
@@ -70,6 +71,11 @@ advisories: need-rust ## Look for known weaknesses in what we depend on (fetches
 e2e: need-rust need-python official-libraries ## Run only the tests of the whole fleet
 	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
 	@$(TOOLS) with $(CARGO) test --locked --no-fail-fast --package posthorn-e2e
+
+.PHONY: bench
+bench: need-rust ## Measure, with the release build (BENCH="acceptance --sync default" for one)
+	@$(TOOLS) with $(CARGO) build --release --locked --package posthorn --package posthorn-bench
+	@$(TOOLS) with target/release/posthorn-bench $(BENCH)
 
 .PHONY: sdk
 sdk: need-rust ## Drive the REST API with Svix's own SDKs in five languages

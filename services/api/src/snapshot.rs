@@ -189,5 +189,6 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
         cancelled_before: row.cancelled_before,
         retry_waits_ms: None,
+        throttle_rate: row.settings.throttle_rate,
     }
 }

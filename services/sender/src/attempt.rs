@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::{Bus, PublishError, trace_context};
-use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, entropy, error_chain, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
-    AttemptId, AttemptRecord, CancelReason, DeliveryCancelled, DeliveryJob, EndpointSnapshot,
-    Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
+    ApplicationId, AttemptId, AttemptRecord, CancelReason, DeliveryCancelled, DeliveryJob,
+    EndpointId, EndpointSnapshot, Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
 };
 use tracing::{Instrument, Span};
 
@@ -22,12 +21,13 @@ use crate::answer::{Answer, Timed};
 use crate::classify;
 use crate::client::Client;
 use crate::endpoint::{Endpoints, Prepared};
+use crate::lanes::{Finish, Lesson};
 use crate::request::{self, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
-const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
+pub(crate) const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// How long an endpoint that looks gone waits for the snapshot to catch up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -46,8 +46,6 @@ pub struct Attempts {
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
     pub schedule: Arc<RetrySchedule>,
-    /// Ends the waiting for a cure of our own failures.
-    pub shutdown: Shutdown,
 }
 
 /// How an attempt ended for the caller. Everything that follows from it is stored.
@@ -55,12 +53,17 @@ pub struct Attempts {
 pub struct Ended {
     /// The next attempt was put into a lane, where it is due at this time.
     pub placed: Option<(Lane, Timestamp)>,
-    /// The receiver asked to be left alone until then.
-    pub hold_until: Option<Timestamp>,
+    /// What it means for the endpoint's other deliveries.
+    pub finish: Finish,
+    /// How many deliveries a second the endpoint may get, if that was seen.
+    pub rate: Option<Option<u16>>,
 }
 
-/// Nothing was stored: the delivery must be kept as it is.
-#[derive(Debug)]
+/// A failure of our own: no attempt was spent, and the delivery must be kept as it is.
+///
+/// It is not waited for here, where it would hold a place in flight and the partition's hand-over:
+/// the owner holds the endpoint back for a while and then tries anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept;
 
 /// What the look-up of an endpoint came to.
@@ -76,7 +79,7 @@ impl Attempts {
     /// delivery deleted. Shown by `killing_each_service_under_load_loses_nothing`.
     ///
     /// # Errors
-    /// [`Kept`] when a failure of our own was not cured before shutdown; no attempt was spent.
+    /// [`Kept`] when a failure of our own prevents it.
     pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
         match self.target(job).await? {
             Target::Ready(snapshot, prepared) => self.attempt(job, &snapshot, &prepared).await,
@@ -86,33 +89,36 @@ impl Attempts {
 
     async fn target(&self, job: &DeliveryJob) -> Result<Target, Kept> {
         let meta = &job.meta;
-        loop {
-            if now() > meta.deadline {
-                return Ok(Target::Cancel(CancelReason::DeadlinePassed));
-            }
-            let Some(snapshot) = self.look_up(job).await? else {
-                self.endpoints.forget(&meta.endpoint);
-                return Ok(Target::Cancel(CancelReason::EndpointDeleted));
-            };
-            if snapshot.disabled {
-                return Ok(Target::Cancel(CancelReason::EndpointDisabled));
-            }
-            if is_called_off(job, &snapshot) {
-                return Ok(Target::Cancel(CancelReason::Requested));
-            }
-            match self.endpoints.get(&snapshot, now()) {
-                Ok(prepared) => return Ok(Target::Ready(snapshot, prepared)),
-                Err(error) => {
-                    let reason = error_chain::chain(&error);
-                    tracing::error!(
-                        posthorn.endpoint.id = %meta.endpoint,
-                        reason,
-                        "endpoint cannot be prepared, its deliveries are kept"
-                    );
-                    self.pause().await?;
-                }
+        if now() > meta.deadline {
+            return Ok(Target::Cancel(CancelReason::DeadlinePassed));
+        }
+        let Some(snapshot) = self.look_up(job).await? else {
+            self.endpoints.forget(&meta.endpoint);
+            return Ok(Target::Cancel(CancelReason::EndpointDeleted));
+        };
+        if snapshot.disabled {
+            return Ok(Target::Cancel(CancelReason::EndpointDisabled));
+        }
+        if is_called_off(job, &snapshot) {
+            return Ok(Target::Cancel(CancelReason::Requested));
+        }
+        match self.endpoints.get(&snapshot, now()) {
+            Ok(prepared) => Ok(Target::Ready(snapshot, prepared)),
+            Err(error) => {
+                let reason = error_chain::chain(&error);
+                tracing::error!(
+                    posthorn.endpoint.id = %meta.endpoint,
+                    reason,
+                    "endpoint cannot be prepared, its deliveries are kept"
+                );
+                Err(Kept)
             }
         }
+    }
+
+    /// How many deliveries a second an endpoint may get; `None` = as many as there are.
+    pub(crate) fn rate(&self, application: &ApplicationId, endpoint: &EndpointId) -> Option<u16> {
+        self.snapshot.endpoint(application, endpoint)?.throttle_rate
     }
 
     /// The endpoint's entry. One that is missing may have been created a moment ago, so its
@@ -125,17 +131,12 @@ impl Attempts {
         if let Some(found) = find() {
             return Ok(Some(found));
         }
-        while let Err(error) = self.snapshot.catch_up(PATIENCE).await {
-            tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
-            self.pause().await?;
-        }
-        Ok(find())
-    }
-
-    async fn pause(&self) -> Result<(), Kept> {
-        tokio::select! {
-            () = tokio::time::sleep(OUR_FAILURE_PAUSE) => Ok(()),
-            () = self.shutdown.requested() => Err(Kept),
+        match self.snapshot.catch_up(PATIENCE).await {
+            Ok(()) => Ok(find()),
+            Err(error) => {
+                tracing::warn!(error = %error, "snapshot cannot catch up, deliveries are kept");
+                Err(Kept)
+            }
         }
     }
 
@@ -157,6 +158,11 @@ impl Attempts {
             },
             Some(Decision::Exhausted) => Progress::Exhausted,
         };
+        let lesson = Lesson {
+            sign: classify::sign(&timed.answer),
+            started_at,
+            took: timed.took,
+        };
         let record = record(job, snapshot, started_at, timed, progress);
         count(&record, ended_at.since(job.meta.starts_at()));
         let placed = match decision {
@@ -165,7 +171,15 @@ impl Attempts {
         };
         self.store(Outcome::Attempt(record)).await?;
         let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
-        Ok(Ended { placed, hold_until })
+        Ok(Ended {
+            placed,
+            finish: Finish {
+                lesson,
+                hold_until,
+                kept: false,
+            },
+            rate: Some(snapshot.throttle_rate),
+        })
     }
 
     async fn post(&self, job: &DeliveryJob, prepared: &Prepared, at: Timestamp) -> Timed {

@@ -6,6 +6,7 @@ use std::io;
 use posthorn_event_schema::FailureClass;
 
 use crate::answer::Answer;
+use crate::lanes::Sign;
 use crate::resolver::ResolveError;
 
 /// Why an answer is a failure; `None` when it is a success, which only 2xx is.
@@ -20,6 +21,25 @@ pub fn failure(answer: &Answer) -> Option<FailureClass> {
             500..=599 => Some(FailureClass::Status5xx),
             _ => Some(FailureClass::StatusOther),
         },
+    }
+}
+
+/// What an answer says about how much its endpoint can take.
+#[must_use]
+pub fn sign(answer: &Answer) -> Sign {
+    match (answer, failure(answer)) {
+        (_, None) => Sign::Accepted,
+        (
+            Answer::Http {
+                status: 429 | 500..=599,
+                ..
+            },
+            _,
+        ) => Sign::Overloaded,
+        (Answer::Http { .. }, _) => Sign::Refused,
+        // Nobody was asked.
+        (_, Some(FailureClass::BlockedAddress | FailureClass::Request)) => Sign::Nothing,
+        (Answer::Failed { .. }, _) => Sign::Silent,
     }
 }
 

@@ -25,15 +25,20 @@ pub struct SenderConfig {
     pub timeout: Duration,
     /// Requests in flight in this process.
     pub in_flight: usize,
-    /// Of these, how many may be retries and parked deliveries, so that they never crowd out
-    /// fresh ones.
-    pub waiting_in_flight: usize,
+    /// Of these, how many are for first attempts that were parked; no other kind takes them.
+    pub parked_in_flight: usize,
+    /// Of these, how many are for retries; no other kind takes them.
+    pub retry_in_flight: usize,
     /// Requests in flight to one endpoint.
     pub endpoint_in_flight: usize,
     /// Jobs of one endpoint that wait in memory for a slot; more are parked on disk.
     pub endpoint_queue: usize,
     /// Jobs of all endpoints that wait in memory for a slot.
     pub queue: usize,
+    /// Bytes of deliveries in memory, waiting or in flight.
+    pub queue_bytes: usize,
+    /// How long the circuit breaker of an endpoint is open at first; zero = there is none.
+    pub breaker_open: Duration,
     /// Jobs that one partition takes ahead of deciding on them.
     pub pull_window: usize,
     /// The waits between attempts, unless an endpoint has its own.
@@ -55,6 +60,10 @@ const DEFAULT_IN_FLIGHT: usize = 4_096;
 const DEFAULT_ENDPOINT_IN_FLIGHT: usize = 32;
 const DEFAULT_ENDPOINT_QUEUE: usize = 256;
 const DEFAULT_QUEUE: usize = 8_192;
+const DEFAULT_QUEUE_BYTES: usize = 256 * 1024 * 1024;
+const QUEUE_BYTES_RANGE: std::ops::RangeInclusive<usize> = 1024 * 1024..=1 << 40;
+const DEFAULT_BREAKER_OPEN: Duration = Duration::from_secs(30);
+const LONGEST_BREAKER_OPEN: Duration = Duration::from_secs(3_600);
 const DEFAULT_PULL_WINDOW: usize = 64;
 /// As fanout's, which gives each delivery its deadline.
 const DEFAULT_DELIVERY_WINDOW: Duration = Duration::from_secs(48 * 3600);
@@ -63,12 +72,17 @@ impl SenderConfig {
     /// Reads the settings.
     #[must_use]
     pub fn from_env(env: &mut Env) -> Self {
-        let in_flight = env.number("POSTHORN_SENDER_IN_FLIGHT", DEFAULT_IN_FLIGHT, 2..=100_000);
+        let in_flight = env.number("POSTHORN_SENDER_IN_FLIGHT", DEFAULT_IN_FLIGHT, 3..=100_000);
         let config = Self {
             timeout: env.duration("POSTHORN_SENDER_TIMEOUT", DEFAULT_TIMEOUT),
             in_flight,
-            waiting_in_flight: env.number(
-                "POSTHORN_SENDER_WAITING_IN_FLIGHT",
+            parked_in_flight: env.number(
+                "POSTHORN_SENDER_PARKED_IN_FLIGHT",
+                (in_flight / 5).max(1),
+                1..=100_000,
+            ),
+            retry_in_flight: env.number(
+                "POSTHORN_SENDER_RETRY_IN_FLIGHT",
                 (in_flight * 3 / 10).max(1),
                 1..=100_000,
             ),
@@ -83,6 +97,8 @@ impl SenderConfig {
                 0..=100_000,
             ),
             queue: env.number("POSTHORN_SENDER_QUEUE", DEFAULT_QUEUE, 0..=1_000_000),
+            queue_bytes: env.bytes("POSTHORN_SENDER_QUEUE_BYTES", DEFAULT_QUEUE_BYTES),
+            breaker_open: env.duration("POSTHORN_BREAKER_OPEN", DEFAULT_BREAKER_OPEN),
             pull_window: env.number(
                 "POSTHORN_SENDER_PULL_WINDOW",
                 DEFAULT_PULL_WINDOW,
@@ -128,9 +144,17 @@ impl SenderConfig {
              could not finish"
                 .to_owned()
         });
-        env.check(self.waiting_in_flight < self.in_flight, || {
-            "POSTHORN_SENDER_WAITING_IN_FLIGHT: expected less than POSTHORN_SENDER_IN_FLIGHT"
+        let not_fresh = self.parked_in_flight + self.retry_in_flight;
+        env.check(not_fresh < self.in_flight, || {
+            "POSTHORN_SENDER_PARKED_IN_FLIGHT and POSTHORN_SENDER_RETRY_IN_FLIGHT: expected \
+             together less than POSTHORN_SENDER_IN_FLIGHT"
                 .to_owned()
+        });
+        env.check(QUEUE_BYTES_RANGE.contains(&self.queue_bytes), || {
+            "POSTHORN_SENDER_QUEUE_BYTES: expected from 1 MiB to 1 TiB".to_owned()
+        });
+        env.check(self.breaker_open <= LONGEST_BREAKER_OPEN, || {
+            "POSTHORN_BREAKER_OPEN: expected at most 1h".to_owned()
         });
         self.check_schedule(env);
         env.check(
@@ -200,9 +224,14 @@ mod tests {
             (("POSTHORN_SENDER_TIMEOUT", "20s"), "POSTHORN_GRACE: "),
             (("POSTHORN_GRACE", "5s"), "POSTHORN_GRACE: "),
             (
-                ("POSTHORN_SENDER_WAITING_IN_FLIGHT", "4096"),
-                "POSTHORN_SENDER_WAITING_IN_FLIGHT: ",
+                ("POSTHORN_SENDER_PARKED_IN_FLIGHT", "4096"),
+                "POSTHORN_SENDER_PARKED_IN_FLIGHT and ",
             ),
+            (
+                ("POSTHORN_SENDER_QUEUE_BYTES", "1KiB"),
+                "POSTHORN_SENDER_QUEUE_BYTES: ",
+            ),
+            (("POSTHORN_BREAKER_OPEN", "2h"), "POSTHORN_BREAKER_OPEN: "),
             (
                 ("POSTHORN_RETRY_SCHEDULE", "5s,4s"),
                 "POSTHORN_RETRY_SCHEDULE: ",

@@ -10,7 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::partition::{Happened, Shared, Taken};
+use crate::job::keep_alive_during;
+use crate::partition::Shared;
+use crate::report::{Happened, Taken};
 use crate::unreadable;
 
 /// How long one pull stands. Short, so that pulls lost in a restart of NATS are soon repeated.
@@ -21,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PULL_BYTES: usize = 4 * 1024 * 1024;
 
 /// Starts taking jobs until `stop`; the task ends once nothing more will be reported.
+///
+/// If it panics, `stop` is cancelled: an owner without an intake would hold its partition idle.
 pub(crate) fn start(
     partition: Partition,
     shared: &Arc<Shared>,
@@ -34,7 +38,11 @@ pub(crate) fn start(
         report: report.clone(),
         hands: Arc::new(Semaphore::new(shared.pull_window)),
     };
-    shared.shutdown.spawn("intake", intake.run())
+    let stop_at_end = stop.clone().drop_guard();
+    shared.shutdown.spawn("intake", async move {
+        let _at_end = stop_at_end;
+        intake.run().await;
+    })
 }
 
 struct Intake {
@@ -68,6 +76,7 @@ impl Intake {
             Some(jobs) => jobs,
             None => jobs.insert(self.shared.bus.partition(self.partition).await?),
         };
+        self.shared.memory.free(PULL_BYTES).await;
         let mut hands = self.free_hands().await;
         let mut pulled = jobs.pull(hands.len(), PULL_BYTES, PULL_EXPIRES).await?;
         while let Some(message) = pulled.next().await {
@@ -89,11 +98,14 @@ impl Intake {
     async fn take(&self, message: Message, hand: Option<OwnedSemaphorePermit>) {
         match DeliveryJob::decode(message.payload()) {
             Ok(job) => {
+                let bytes = self.shared.memory.bytes_to_take(message.payload().len());
+                let bytes = keep_alive_during(&message, bytes).await;
                 let taken = Taken {
                     message,
                     job,
                     hand,
                     room: None,
+                    bytes,
                 };
                 // The owner outlives its intake.
                 self.report.send(Happened::Came(Box::new(taken))).ok();

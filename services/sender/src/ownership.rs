@@ -137,8 +137,8 @@ impl Ownership {
     fn report(&self) {
         let gauge = |count: usize| u64::try_from(count).unwrap_or_default();
         metric::Gauge::SenderPartitions.set(gauge(self.held.len()), &[]);
-        metric::Gauge::SenderInFlight.set(gauge(self.shared.places_taken()), &[]);
-        metric::Gauge::SenderQueued.set(gauge(self.shared.jobs_in_memory()), &[]);
+        metric::Gauge::SenderInFlight.set(gauge(self.shared.places.taken()), &[]);
+        metric::Gauge::SenderQueued.set(gauge(self.shared.memory.waiting()), &[]);
     }
 
     /// Says first that it holds the partitions, then looks whether somebody else says so, too.

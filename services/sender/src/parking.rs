@@ -9,7 +9,9 @@ use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument;
 
-use crate::partition::{Happened, Shared, Taken, job_span};
+use crate::job::job_span;
+use crate::partition::Shared;
+use crate::report::{Happened, Report, Taken};
 
 /// Pause before a job that could not be parked comes again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -20,23 +22,28 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn park(
     shared: Arc<Shared>,
     taken: Box<Taken>,
-    report: UnboundedSender<Happened>,
+    reports: UnboundedSender<Happened>,
 ) {
     let Taken { message, job, .. } = *taken;
     let endpoint = job.meta.endpoint.clone();
-    let dedup_id = job.meta.dedup_id();
+    let parked = |stored| Happened::Parked {
+        endpoint: endpoint.clone(),
+        dedup_id: job.meta.dedup_id(),
+        stored,
+    };
+    let report = Report::new(reports, parked(false));
     let span = job_span(&job, "park jobs", "waiting");
     trace_context::adopt(&span, message.headers());
     let lane = WaitingSubject {
         lane: Lane::Next,
         endpoint: endpoint.clone(),
     };
-    let parked = shared
+    let published = shared
         .bus
         .publish_waiting(&lane, &job)
         .instrument(span)
         .await;
-    let stored = match parked {
+    let stored = match published {
         Ok(stored) => {
             metric::Counter::SenderParkedJobs.add(1, &[]);
             message.ack().await;
@@ -48,12 +55,5 @@ pub(crate) async fn park(
             false
         }
     };
-    // The owner waits for this report, so it is there to take it.
-    report
-        .send(Happened::Parked {
-            endpoint,
-            dedup_id,
-            stored,
-        })
-        .ok();
+    report.tell(parked(stored));
 }

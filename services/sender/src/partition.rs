@@ -7,24 +7,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::topology::ACK_WAIT;
-use posthorn_bus::{Bus, Message, trace_context};
+use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
-use posthorn_event_schema::subject::{Lane, WaitingSubject};
-use posthorn_event_schema::{DeliveryJob, EndpointId, Partition, Timestamp};
+use posthorn_event_schema::{EndpointId, Partition, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span};
 
-use crate::attempt::{Attempts, Ended, Kept};
-use crate::lanes::{Head, Lanes, Limits, Offer, Origin, Start};
+use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
+use crate::job::{self, KEEP_ALIVE};
+use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
+use crate::memory::Memory;
+use crate::places::Places;
+use crate::report::{Happened, Report, Taken};
 use crate::{intake, parking, visit};
-
-/// How often the server is told that we still have the jobs that wait in memory.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
 
 /// How often a partition's waiting room is listed anew, in case that what we know of it is wrong:
 /// a read may be answered by a replica that lags behind.
@@ -38,78 +35,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) pull_window: usize,
     pub(crate) places: Places,
-    /// Requests in flight: fresh jobs.
-    pub(crate) fresh: Arc<Semaphore>,
-    /// Requests in flight: retries and parked deliveries.
-    pub(crate) waiting: Arc<Semaphore>,
-    /// Jobs that wait in memory.
-    pub(crate) room: Arc<Semaphore>,
-}
-
-/// How many places there are in a process.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Places {
-    pub(crate) fresh: usize,
-    pub(crate) waiting: usize,
-    pub(crate) room: usize,
-}
-
-impl Shared {
-    /// Requests in flight now, fresh ones and others.
-    pub(crate) fn places_taken(&self) -> usize {
-        let all = self.places.fresh + self.places.waiting;
-        let free = self.fresh.available_permits() + self.waiting.available_permits();
-        all.saturating_sub(free)
-    }
-
-    /// Jobs that wait in memory now.
-    pub(crate) fn jobs_in_memory(&self) -> usize {
-        self.places
-            .room
-            .saturating_sub(self.room.available_permits())
-    }
-}
-
-/// A job taken from JOBS, not yet acked.
-pub(crate) struct Taken {
-    pub(crate) message: Message,
-    pub(crate) job: DeliveryJob,
-    /// Its place among the jobs that the partition has not decided on.
-    pub(crate) hand: Option<OwnedSemaphorePermit>,
-    /// Its place among the jobs that wait in memory.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
-}
-
-/// What is reported to the owner.
-pub(crate) enum Happened {
-    /// A job came.
-    Came(Box<Taken>),
-    /// Parking a job ended; `stored` tells whether its lane has one delivery more.
-    Parked {
-        endpoint: EndpointId,
-        dedup_id: String,
-        stored: bool,
-    },
-    /// The waiting room was listed.
-    Listed(Vec<(WaitingSubject, u64)>),
-    /// A lane's head was read.
-    HeadRead {
-        endpoint: EndpointId,
-        lane: Lane,
-        head: Head,
-    },
-    /// A job from JOBS ended.
-    JobEnded {
-        endpoint: EndpointId,
-        dedup_id: String,
-        ended: Ended,
-    },
-    /// A delivery from the waiting room ended.
-    VisitEnded {
-        endpoint: EndpointId,
-        lane: Lane,
-        ended: Ended,
-    },
+    pub(crate) memory: Memory,
 }
 
 /// The owner of one partition.
@@ -198,13 +124,12 @@ impl Owner {
         self.running += 1;
         let (bus, report) = (self.shared.bus.clone(), self.report.clone());
         let partition = self.partition;
+        let report = Report::new(report, Happened::Listed(Vec::new()));
         self.shared.shutdown.spawn("relist", async move {
-            let found = bus.waiting_lanes(partition).await.unwrap_or_else(|error| {
-                tracing::debug!(error = %error, "waiting room not listed");
-                Vec::new()
-            });
-            // The owner waits for this report, so it is there to take it.
-            report.send(Happened::Listed(found)).ok();
+            match bus.waiting_lanes(partition).await {
+                Ok(found) => report.tell(Happened::Listed(found)),
+                Err(error) => tracing::debug!(error = %error, "waiting room not listed"),
+            }
         });
     }
 
@@ -248,19 +173,46 @@ impl Owner {
             Happened::VisitEnded {
                 endpoint,
                 lane,
+                sequence,
                 ended,
             } => {
-                self.ended(&endpoint, Origin::Lane(lane), ended, now);
+                self.ended(&endpoint, Origin::Lane { lane, sequence }, ended, now);
             }
         }
     }
 
-    fn ended(&mut self, endpoint: &EndpointId, origin: Origin, ended: Ended, now: Timestamp) {
+    fn ended(
+        &mut self,
+        endpoint: &EndpointId,
+        origin: Origin,
+        ended: Result<Ended, Kept>,
+        now: Timestamp,
+    ) {
         self.running -= 1;
-        if let Some((lane, due)) = ended.placed {
-            self.lanes.placed(endpoint, lane, 1, due);
+        let finish = match ended {
+            Ok(ended) => {
+                if let Some((lane, due)) = ended.placed {
+                    self.lanes.placed(endpoint, lane, 1, due);
+                }
+                if let Some(rate) = ended.rate {
+                    self.lanes.set_rate(endpoint, rate);
+                }
+                ended.finish
+            }
+            Err(Kept) => Finish {
+                hold_until: Some(now.plus(OUR_FAILURE_PAUSE)),
+                kept: true,
+                ..Finish::default()
+            },
+        };
+        self.lanes.finished(endpoint, origin, finish, now);
+        let opened = self.lanes.take_breakers_opened();
+        metric::Counter::SenderBreakersOpened.add(opened, &[]);
+        if !self.stop.is_cancelled() {
+            for taken in self.lanes.held_jobs(endpoint, now) {
+                self.park(taken);
+            }
         }
-        self.lanes.finished(endpoint, origin, ended.hold_until, now);
     }
 
     fn offer(&mut self, mut taken: Box<Taken>) {
@@ -269,19 +221,24 @@ impl Owner {
             // Either it is given back by not answering, or the ack of our first copy covers it.
             return;
         }
-        taken.room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
+        taken.room = self.shared.memory.room_to_wait();
         let room = taken.room.is_some();
         if room {
             taken.hand = None;
-        } else {
-            metric::Counter::LimitReached.add(1, &[("limit", "sender_queue")]);
         }
-        let endpoint = taken.job.meta.endpoint.clone();
-        if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room) {
-            self.running += 1;
-            let parking = parking::park(Arc::clone(&self.shared), taken, self.report.clone());
-            self.shared.shutdown.spawn("park", parking);
+        let meta = &taken.job.meta;
+        let endpoint = meta.endpoint.clone();
+        let rate = self.shared.attempts.rate(&meta.application, &endpoint);
+        self.lanes.set_rate(&endpoint, rate);
+        if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room, now()) {
+            self.park(taken);
         }
+    }
+
+    fn park(&mut self, taken: Box<Taken>) {
+        self.running += 1;
+        let parking = parking::park(Arc::clone(&self.shared), taken, self.report.clone());
+        self.shared.shutdown.spawn("park", parking);
     }
 
     fn launch(&mut self, start: Start<Box<Taken>>) {
@@ -289,14 +246,12 @@ impl Owner {
         let (shared, report) = (Arc::clone(&self.shared), self.report.clone());
         match start {
             Start::Job(taken) => {
-                self.shared
-                    .shutdown
-                    .spawn("attempt", run_job(shared, taken, report));
+                let attempt = job::run(shared, taken, report);
+                self.shared.shutdown.spawn("attempt", attempt);
             }
             Start::Head { lane, from } => {
-                self.shared
-                    .shutdown
-                    .spawn("visit", visit::visit(shared, lane, from, report));
+                let visit = visit::visit(shared, lane, from, report);
+                self.shared.shutdown.spawn("visit", visit);
             }
         }
     }
@@ -324,70 +279,6 @@ impl Owner {
             self.take(happened);
         }
     }
-}
-
-/// Attempts a job from JOBS once there is a place in flight, and acks it.
-async fn run_job(shared: Arc<Shared>, taken: Box<Taken>, report: UnboundedSender<Happened>) {
-    let Taken {
-        message,
-        job,
-        hand,
-        room,
-    } = *taken;
-    let span = job_span(&job, "process jobs", "jobs");
-    trace_context::adopt(&span, message.headers());
-    let work = async {
-        let _place = shared.fresh.acquire().await;
-        drop((hand, room));
-        shared.attempts.run(&job).await
-    };
-    let ended = keep_alive_during(&message, work.instrument(span)).await;
-    let ended = match ended {
-        Ok(ended) => {
-            message.ack().await;
-            ended
-        }
-        // Not acked: it comes again.
-        Err(Kept) => Ended::default(),
-    };
-    let (dedup_id, endpoint) = (job.meta.dedup_id(), job.meta.endpoint);
-    // The owner waits for this report, so it is there to take it.
-    report
-        .send(Happened::JobEnded {
-            endpoint,
-            dedup_id,
-            ended,
-        })
-        .ok();
-}
-
-/// Runs `work` while telling the server now and then that we still have the message.
-pub(crate) async fn keep_alive_during<T>(message: &Message, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = tokio::time::sleep(KEEP_ALIVE) => message.in_progress().await,
-        }
-    }
-}
-
-/// The span of working on a delivery.
-pub(crate) fn job_span(job: &DeliveryJob, name: &'static str, destination: &'static str) -> Span {
-    tracing::info_span!(
-        "process",
-        otel.name = name,
-        otel.kind = "consumer",
-        messaging.system = "nats",
-        messaging.destination.name = destination,
-        posthorn.app.id = %job.meta.application,
-        posthorn.event.id = %job.meta.event,
-        posthorn.event.type = %job.meta.event_type,
-        posthorn.delivery.id = %job.meta.delivery,
-        posthorn.endpoint.id = %job.meta.endpoint,
-        posthorn.attempt.number = job.meta.attempt.get(),
-        posthorn.attempt.outcome = tracing::field::Empty,
-    )
 }
 
 pub(crate) fn now() -> Timestamp {

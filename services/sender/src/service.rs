@@ -7,15 +7,16 @@ use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{BoxError, Context, Service};
 use posthorn_signing::KeyRing;
-use tokio::sync::Semaphore;
 
 use crate::SenderConfig;
 use crate::attempt::Attempts;
 use crate::client::Client;
 use crate::endpoint::Endpoints;
 use crate::lanes::Limits;
+use crate::memory::Memory;
 use crate::ownership::Ownership;
-use crate::partition::{Places, Shared};
+use crate::partition::Shared;
+use crate::places::Places;
 use crate::request::Style;
 
 /// The sender, built and not yet running.
@@ -47,13 +48,9 @@ impl Sender {
             client: Client::new(config.egress.clone(), config.timeout)?,
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),
-            shutdown: shutdown.clone(),
         };
-        let places = Places {
-            fresh: config.in_flight - config.waiting_in_flight,
-            waiting: config.waiting_in_flight,
-            room: config.queue,
-        };
+        let (parked, retry) = (config.parked_in_flight, config.retry_in_flight);
+        let places = Places::new(config.in_flight - parked - retry, parked, retry);
         let shared = Arc::new(Shared {
             bus: bus.clone(),
             attempts,
@@ -61,12 +58,11 @@ impl Sender {
             limits: Limits {
                 endpoint_in_flight: config.endpoint_in_flight,
                 endpoint_queue: config.endpoint_queue,
+                breaker_open: config.breaker_open,
             },
             pull_window: config.pull_window,
             places,
-            fresh: Arc::new(Semaphore::new(places.fresh)),
-            waiting: Arc::new(Semaphore::new(places.waiting)),
-            room: Arc::new(Semaphore::new(places.room)),
+            memory: Memory::new(config.queue, config.queue_bytes),
         });
         let gate = context.readiness.gate("partitions");
         let me = Arc::clone(&context.instance);

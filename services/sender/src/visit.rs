@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use posthorn_bus::trace_context;
 use posthorn_bus::waiting::Waiting;
-use posthorn_event_schema::DeliveryJob;
 use posthorn_event_schema::subject::WaitingSubject;
+use posthorn_event_schema::{DeliveryJob, FrameError};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument;
 
 use crate::attempt::{Ended, Kept};
+use crate::job::job_span;
 use crate::lanes::Head;
-use crate::partition::{Happened, Shared, job_span, now};
+use crate::partition::{Shared, now};
+use crate::places::Kind;
+use crate::report::{Happened, Report};
 use crate::store::until_done;
 use crate::unreadable;
 
-/// Pause before a lane is read again when NATS did not answer.
+/// Pause before a lane is read again when NATS did not answer, or memory is full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads the head of a lane once there is a place in flight, and attempts it if it is due.
@@ -26,76 +29,74 @@ pub(crate) async fn visit(
     shared: Arc<Shared>,
     lane: WaitingSubject,
     from: u64,
-    report: UnboundedSender<Happened>,
+    reports: UnboundedSender<Happened>,
 ) {
-    let _place = shared.waiting.acquire().await;
-    let WaitingSubject {
-        lane: name,
-        endpoint,
-    } = lane.clone();
-    let tell = |head| {
-        // The owner waits for this report, so it is there to take it.
-        report
-            .send(Happened::HeadRead {
-                endpoint: endpoint.clone(),
-                lane: name,
-                head,
-            })
-            .ok();
+    let read = |head| Happened::HeadRead {
+        endpoint: lane.endpoint.clone(),
+        lane: lane.lane,
+        head,
     };
+    let unknown = || {
+        read(Head::Unknown {
+            again: now().plus(RETRY_PAUSE),
+        })
+    };
+    let mut report = Report::new(reports, unknown());
+    let _place = shared.places.take(Kind::of(lane.lane)).await;
     let waiting = match shared.bus.waiting_next(&lane, from).await {
         Ok(Some(waiting)) => waiting,
-        Ok(None) => return tell(Head::Empty),
+        Ok(None) => return report.tell(read(Head::Empty)),
         Err(error) => {
             tracing::debug!(error = %error, "waiting room not read");
-            return tell(Head::Unknown {
-                again: now().plus(RETRY_PAUSE),
-            });
+            return report.tell(unknown());
         }
+    };
+    let Some(_bytes) = shared.memory.bytes_to_visit(waiting.payload.len()) else {
+        return report.tell(unknown());
     };
     let sequence = waiting.sequence;
     let job = DeliveryJob::decode(&waiting.payload);
     if let Ok(job) = &job
         && job.meta.not_before > now()
     {
-        return tell(Head::NotYet {
-            sequence,
-            due: job.meta.not_before,
-        });
+        let due = job.meta.not_before;
+        return report.tell(read(Head::NotYet { sequence, due }));
     }
-    tell(Head::Due { sequence });
+    let ended_with = |ended| Happened::VisitEnded {
+        endpoint: lane.endpoint.clone(),
+        lane: lane.lane,
+        sequence,
+        ended,
+    };
+    report.tell_first(read(Head::Due { sequence }), ended_with(Err(Kept)));
     let ended = match job {
         Ok(job) => attempt(&shared, &waiting, &job).await,
-        Err(error) => {
-            let subject = lane.to_string();
-            let aside =
-                unreadable::set_aside(&shared.bus, &subject, &waiting.payload, &error).await;
-            if aside {
-                Ok(Ended::default())
-            } else {
-                Err(Kept)
-            }
-        }
+        Err(error) => set_aside(&shared, &lane, &waiting, &error).await,
     };
-    let ended = match ended {
-        Ok(ended) => {
-            until_done(|| shared.bus.waiting_delete(sequence)).await;
-            ended
-        }
-        // It stays in the waiting room; the next owner of the partition finds it there.
-        Err(Kept) => Ended::default(),
-    };
-    report
-        .send(Happened::VisitEnded {
-            endpoint,
-            lane: name,
-            ended,
-        })
-        .ok();
+    // What is kept stays in the waiting room, and is read again.
+    if ended.is_ok() {
+        until_done(|| shared.bus.waiting_delete(sequence)).await;
+    }
+    report.tell(ended_with(ended));
 }
 
 async fn attempt(shared: &Shared, waiting: &Waiting, job: &DeliveryJob) -> Result<Ended, Kept> {
     let span = job_span(job, "process retries", "waiting");
     trace_context::adopt(&span, Some(&waiting.headers));
     shared.attempts.run(job).instrument(span).await
+}
+
+async fn set_aside(
+    shared: &Shared,
+    lane: &WaitingSubject,
+    waiting: &Waiting,
+    error: &FrameError,
+) -> Result<Ended, Kept> {
+    let subject = lane.to_string();
+    let aside = unreadable::set_aside(&shared.bus, &subject, &waiting.payload, error).await;
+    if aside {
+        Ok(Ended::default())
+    } else {
+        Err(Kept)
+    }
 }

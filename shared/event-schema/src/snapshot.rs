@@ -118,6 +118,9 @@ pub struct EndpointSnapshot {
     /// Its own waits between attempts in milliseconds; `None` = the deployment's schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_waits_ms: Option<Vec<u64>>,
+    /// Most deliveries per second; `None` = as many as there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_rate: Option<u16>,
 }
 
 /// What a sender needs to know of an event type that has a retry schedule of its own, or had one.

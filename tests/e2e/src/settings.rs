@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posthorn_chassis::Env;
 use posthorn_event_schema::{OrganizationId, Timestamp};
-use posthorn_ingest::config::DEFAULT_ORGANIZATION;
+pub use posthorn_ingest::config::DEFAULT_ORGANIZATION as ORGANIZATION;
 use posthorn_public_http::TokenKey;
 use posthorn_signing::KeyRing;
 
@@ -33,6 +33,7 @@ impl Settings {
                 "200ms,400ms,800ms,1s,2s,2s,2s,2s,2s,5s,5s",
             )
             .with("POSTHORN_SENDER_TIMEOUT", "2s")
+            .with("POSTHORN_BREAKER_OPEN", "500ms")
             .with("POSTHORN_LOG_FORMAT", "json")
     }
 
@@ -62,7 +63,7 @@ impl Settings {
     /// Never: the secret and the organisation are good.
     #[must_use]
     pub fn token(&self) -> String {
-        let organization = OrganizationId::parse(DEFAULT_ORGANIZATION).expect("a good id");
+        let organization = OrganizationId::parse(ORGANIZATION).expect("a good id");
         self.token_key().issue_organization(&organization, now())
     }
 

@@ -16,7 +16,12 @@ fn lanes(cap: usize, queue: usize) -> Lanes<u32> {
     Lanes::new(Limits {
         endpoint_in_flight: cap,
         endpoint_queue: queue,
+        breaker_open: Duration::from_secs(30),
     })
+}
+
+fn from_lane(lane: Lane, sequence: u64) -> Origin {
+    Origin::Lane { lane, sequence }
 }
 
 fn retry(number: u16) -> Lane {
@@ -31,10 +36,10 @@ fn starts(lanes: &mut Lanes<u32>, now: Timestamp) -> Vec<Start<u32>> {
 fn an_endpoint_never_has_more_in_flight_than_its_cap() {
     let mut lanes = lanes(2, 10);
     for job in 0..5 {
-        assert_eq!(lanes.offer(&ep("a"), job, true), Offer::Taken);
+        assert_eq!(lanes.offer(&ep("a"), job, true, at(0)), Offer::Taken);
     }
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(0), Start::Job(1)]);
-    lanes.finished(&ep("a"), Origin::Memory, None, at(0));
+    lanes.finished(&ep("a"), Origin::Memory, Finish::default(), at(0));
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(2)]);
     assert_eq!(lanes.queued(), 2);
 }
@@ -42,20 +47,20 @@ fn an_endpoint_never_has_more_in_flight_than_its_cap() {
 #[test]
 fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
     let mut lanes = lanes(1, 1);
-    assert_eq!(lanes.offer(&ep("a"), 0, true), Offer::Taken);
+    assert_eq!(lanes.offer(&ep("a"), 0, true, at(0)), Offer::Taken);
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(0)]);
-    assert_eq!(lanes.offer(&ep("a"), 1, true), Offer::Taken);
-    assert_eq!(lanes.offer(&ep("a"), 2, true), Offer::Park(2));
+    assert_eq!(lanes.offer(&ep("a"), 1, true, at(0)), Offer::Taken);
+    assert_eq!(lanes.offer(&ep("a"), 2, true, at(0)), Offer::Park(2));
     lanes.parked(&ep("a"), true, at(0));
-    lanes.finished(&ep("a"), Origin::Memory, None, at(0));
+    lanes.finished(&ep("a"), Origin::Memory, Finish::default(), at(0));
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(1)]);
     assert_eq!(
-        lanes.offer(&ep("a"), 3, true),
+        lanes.offer(&ep("a"), 3, true, at(0)),
         Offer::Park(3),
         "2 is parked, so 3 goes behind it"
     );
     lanes.parked(&ep("a"), true, at(0));
-    lanes.finished(&ep("a"), Origin::Memory, None, at(0));
+    lanes.finished(&ep("a"), Origin::Memory, Finish::default(), at(0));
     let next = WaitingSubject {
         lane: Lane::Next,
         endpoint: ep("a"),
@@ -68,7 +73,7 @@ fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
         }]
     );
     lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 7 }, at(0));
-    lanes.finished(&ep("a"), Origin::Lane(Lane::Next), None, at(0));
+    lanes.finished(&ep("a"), from_lane(Lane::Next, 7), Finish::default(), at(0));
     assert_eq!(
         starts(&mut lanes, at(0)),
         [Start::Head {
@@ -82,21 +87,21 @@ fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
 fn a_full_process_parks_what_cannot_start_at_once() {
     let mut lanes = lanes(1, 10);
     assert_eq!(
-        lanes.offer(&ep("a"), 0, false),
+        lanes.offer(&ep("a"), 0, false, at(0)),
         Offer::Taken,
         "it starts at once"
     );
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(0)]);
-    assert_eq!(lanes.offer(&ep("a"), 1, false), Offer::Park(1));
+    assert_eq!(lanes.offer(&ep("a"), 1, false, at(0)), Offer::Park(1));
 }
 
 #[test]
 fn a_busy_endpoint_does_not_hold_up_the_others() {
     let mut lanes = lanes(3, 10);
     for job in 0..3 {
-        lanes.offer(&ep("a"), job, true);
+        lanes.offer(&ep("a"), job, true, at(0));
     }
-    lanes.offer(&ep("b"), 10, true);
+    lanes.offer(&ep("b"), 10, true, at(0));
     assert_eq!(
         starts(&mut lanes, at(0)),
         [Start::Job(0), Start::Job(10), Start::Job(1), Start::Job(2)]
@@ -160,12 +165,22 @@ fn a_silent_server_is_asked_again_later() {
 #[test]
 fn a_receivers_wish_holds_back_all_its_deliveries() {
     let mut lanes = lanes(4, 4);
-    lanes.offer(&ep("a"), 0, true);
+    lanes.offer(&ep("a"), 0, true, at(0));
     assert_eq!(starts(&mut lanes, at(0)).len(), 1);
-    lanes.finished(&ep("a"), Origin::Memory, Some(at(60)), at(0));
-    assert_eq!(lanes.offer(&ep("a"), 1, true), Offer::Taken);
+    lanes.offer(&ep("a"), 1, true, at(0));
+    let finish = Finish {
+        hold_until: Some(at(60)),
+        ..Finish::default()
+    };
+    lanes.finished(&ep("a"), Origin::Memory, finish, at(0));
+    assert_eq!(lanes.held_jobs(&ep("a"), at(0)), [1], "not kept in memory");
+    assert_eq!(lanes.offer(&ep("a"), 2, true, at(0)), Offer::Park(2));
+    for _ in 0..2 {
+        lanes.parked(&ep("a"), true, at(0));
+    }
     assert_eq!(starts(&mut lanes, at(59)), []);
-    assert_eq!(starts(&mut lanes, at(60)), [Start::Job(1)]);
+    assert_eq!(lanes.next_timer(), Some(at(60)));
+    assert_eq!(starts(&mut lanes, at(60)).len(), 1);
 }
 
 #[test]
@@ -173,7 +188,7 @@ fn retries_use_a_quarter_of_the_slots_while_first_attempts_wait() {
     let mut lanes = lanes(8, 100);
     lanes.placed(&ep("a"), retry(2), 50, at(0));
     for job in 0..50 {
-        lanes.offer(&ep("a"), job, true);
+        lanes.offer(&ep("a"), job, true, at(0));
     }
     let mut heads = 0;
     let mut jobs = 0;
@@ -203,7 +218,7 @@ fn a_lane_of_which_nothing_is_left_is_forgotten_and_one_with_a_start_is_not() {
         lanes.head_read(&ep("a"), lane, Head::Due { sequence: 7 }, at(1));
     }
     let known = |lanes: &Lanes<u32>| lanes.endpoints[&ep("a")].lanes.len();
-    lanes.finished(&ep("a"), Origin::Lane(first), None, at(1));
+    lanes.finished(&ep("a"), from_lane(first, 7), Finish::default(), at(1));
     assert_eq!(known(&lanes), 1);
     // The stream still has the other, which must not be read from the beginning again.
     lanes.placed(&ep("a"), second, 1, at(0));
@@ -212,4 +227,102 @@ fn a_lane_of_which_nothing_is_left_is_forgotten_and_one_with_a_start_is_not() {
         matches!(again[..], [Start::Head { from: 8, .. }]),
         "{again:?}"
     );
+}
+
+#[test]
+fn a_delivery_that_was_kept_is_read_again_once_nothing_else_of_its_lane_is_in_flight() {
+    let mut lanes = lanes(4, 4);
+    lanes.placed(&ep("a"), Lane::Next, 3, at(0));
+    for sequence in [5, 6] {
+        assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+        lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence }, at(0));
+    }
+    let kept = Finish {
+        hold_until: Some(at(5)),
+        kept: true,
+        ..Finish::default()
+    };
+    // The third is being read when the first is kept.
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+    lanes.finished(&ep("a"), from_lane(Lane::Next, 5), kept, at(0));
+    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 7 }, at(0));
+    assert_eq!(starts(&mut lanes, at(5)), [], "6 and 7 are in flight");
+    lanes.finished(&ep("a"), from_lane(Lane::Next, 6), Finish::default(), at(5));
+    lanes.finished(&ep("a"), from_lane(Lane::Next, 7), Finish::default(), at(5));
+    let again = starts(&mut lanes, at(5));
+    assert!(
+        matches!(again[..], [Start::Head { from: 5, .. }]),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
+    let mut lanes = lanes(4, 100);
+    let attempt = |sign, second| Finish {
+        lesson: Lesson {
+            sign,
+            started_at: at(second),
+            took: Duration::from_secs(1),
+        },
+        ..Finish::default()
+    };
+    for job in 0..20 {
+        lanes.offer(&ep("a"), job, true, at(0));
+    }
+    for second in 0..5 {
+        starts(&mut lanes, at(second));
+        lanes.finished(
+            &ep("a"),
+            Origin::Memory,
+            attempt(Sign::Silent, second),
+            at(second),
+        );
+    }
+    assert_eq!(lanes.take_breakers_opened(), 1);
+    let parked = lanes.held_jobs(&ep("a"), at(5)).len();
+    assert!(parked > 0 && lanes.queued() == 0);
+    for _ in 0..parked {
+        lanes.parked(&ep("a"), true, at(5));
+    }
+    assert_eq!(starts(&mut lanes, at(20)), []);
+    let probe = lanes.next_timer().unwrap();
+    assert!(probe.since(at(4)) >= Duration::from_secs(24), "{probe:?}");
+    // Those that were in flight when it opened have ended by now.
+    while lanes.endpoints[&ep("a")].in_flight > 0 {
+        lanes.finished(&ep("a"), Origin::Memory, attempt(Sign::Silent, 4), at(9));
+    }
+    let probing = starts(&mut lanes, probe);
+    assert_eq!(probing.len(), 1, "one at a time");
+    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, probe);
+    assert_eq!(starts(&mut lanes, probe), []);
+    let success = Finish {
+        lesson: Lesson {
+            sign: Sign::Accepted,
+            started_at: probe,
+            took: Duration::from_millis(5),
+        },
+        ..Finish::default()
+    };
+    lanes.finished(&ep("a"), from_lane(Lane::Next, 1), success, probe);
+    assert_eq!(starts(&mut lanes, probe).len(), 1, "slowly at first");
+}
+
+#[test]
+fn a_rate_is_kept_also_when_nothing_goes_on_in_between() {
+    let mut lanes = lanes(4, 100);
+    let mut started = Vec::new();
+    let tick = |n: u64| at(0).plus(Duration::from_millis(n * 10));
+    for n in 0..100 {
+        lanes.set_rate(&ep("a"), Some(5));
+        if lanes.offer(&ep("a"), 0, true, tick(n)) == Offer::Park(0) {
+            // Not stored: it is offered again in our stead.
+            lanes.parked(&ep("a"), false, tick(n));
+        }
+        while lanes.next_start(tick(n)).is_some() {
+            started.push(n);
+            lanes.finished(&ep("a"), Origin::Memory, Finish::default(), tick(n));
+        }
+    }
+    assert_eq!(started, [0, 20, 40, 60, 80]);
 }

@@ -66,5 +66,6 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         sealed_headers: None,
         cancelled_before: None,
         retry_waits_ms: None,
+        throttle_rate: None,
     }
 }

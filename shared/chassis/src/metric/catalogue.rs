@@ -54,6 +54,8 @@ metrics! {
             "How often a limit was reached, by limit.";
         SenderParkedJobs = "posthorn.sender.parked_jobs", "{delivery}",
             "Deliveries that were moved to the waiting room because their endpoint was busy.";
+        SenderBreakersOpened = "posthorn.sender.breakers_opened", "{breaker}",
+            "Circuit breakers that opened: nothing goes to their endpoints for a while.";
         ConfigMistakes = "posthorn.config.mistakes", "{entry}",
             "Entries of the configuration snapshot that could not be used, by kind.";
         TaskPanics = "posthorn.task.panics", "{panic}",

@@ -254,3 +254,69 @@ async fn a_backlog_on_disk_is_delivered_once_the_endpoint_works_again() {
     ));
     stack.stop().await;
 }
+
+#[tokio::test]
+async fn a_rate_is_kept_and_a_change_of_it_is_in_force_at_once() {
+    let receiver = Receiver::start().await;
+    let stack = Stack::start().await;
+    let app = stack.client.application("acme").await;
+    let settings = json!({"url": receiver.url("/hook"), "throttleRate": 20});
+    let (endpoint, _) = stack.client.endpoint_with(&app, &settings).await;
+    let producer = stack.producer().await;
+    for n in 0..300 {
+        let event = format!(r#"{{"data":{n}}}"#);
+        producer.publish("posthorn.events.acme.a", event).await;
+    }
+    let requests = receiver.wait_for("/hook", 100, SOON).await;
+    let took = (requests[99].arrived - requests[0].arrived).as_secs_f64();
+    // 99 intervals of 50 ms, of which 100 ms may be used ahead.
+    assert!((4.75..5.6).contains(&took), "{took} s instead of 4.95 s");
+    let path = format!("/app/{app}/endpoint/{endpoint}");
+    let lifted = stack.client.request("PATCH", &path);
+    let lifted = Client::send(lifted.json(&json!({"throttleRate": null}))).await;
+    assert_eq!(lifted.status, 200, "{lifted:?}");
+    receiver
+        .wait_for("/hook", 300, Duration::from_secs(8))
+        .await;
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn while_a_breaker_is_open_deliveries_wait_without_using_up_attempts() {
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::Reset);
+    let stack = Stack::start_with(|settings| {
+        settings
+            .with("POSTHORN_RETRY_SCHEDULE", "100ms,100ms,100ms,100ms,100ms")
+            .with("POSTHORN_BREAKER_OPEN", "3s")
+    })
+    .await;
+    let app = stack.client.application("acme").await;
+    stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let producer = stack.producer().await;
+    for n in 0..40 {
+        let event = format!(r#"{{"id":"event_{n}","data":{n}}}"#);
+        producer.publish("posthorn.events.acme.a", event).await;
+    }
+    receiver.wait_for("/hook", 5, SOON).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let asked = receiver.count("/hook");
+    assert!(asked <= 5 + 8, "{asked} requests although nobody answers");
+    receiver.set("/hook", Behaviour::Status(200));
+    // Without the breaker all would have been exhausted by now.
+    eventually(SOON, "all deliveries", async || {
+        let mut delivered = 0;
+        for n in 0..40 {
+            let path = format!("/app/{app}/attempt/msg/event_{n}");
+            let attempts = stack.client.get(&path).await.body["data"].clone();
+            let attempts = attempts.as_array().cloned().unwrap_or_default();
+            delivered += usize::from(attempts.iter().any(|a| a["responseStatusCode"] == 200));
+        }
+        match delivered {
+            40 => Ok(()),
+            delivered => Err(format!("{delivered} of 40")),
+        }
+    })
+    .await;
+    stack.stop().await;
+}

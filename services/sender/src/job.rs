@@ -1,0 +1,84 @@
+//! One job from JOBS: attempt it, then ack it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthorn_bus::topology::ACK_WAIT;
+use posthorn_bus::{Message, trace_context};
+use posthorn_event_schema::DeliveryJob;
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{Instrument, Span};
+
+use crate::attempt::{Kept, OUR_FAILURE_PAUSE};
+use crate::partition::Shared;
+use crate::places::Kind;
+use crate::report::{Happened, Report, Taken};
+
+/// How often the server is told that we still have a job.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
+
+/// Attempts a job from JOBS once there is a place in flight, and acks it.
+///
+/// *Guarantee*: it is acked only after what follows from its attempt is stored.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    taken: Box<Taken>,
+    reports: UnboundedSender<Happened>,
+) {
+    let Taken {
+        message,
+        job,
+        hand,
+        room,
+        bytes,
+    } = *taken;
+    let ended_with = |ended| Happened::JobEnded {
+        endpoint: job.meta.endpoint.clone(),
+        dedup_id: job.meta.dedup_id(),
+        ended,
+    };
+    let report = Report::new(reports, ended_with(Err(Kept)));
+    let span = job_span(&job, "process jobs", "jobs");
+    trace_context::adopt(&span, message.headers());
+    let work = async {
+        let _place = shared.places.take(Kind::Fresh).await;
+        drop((hand, room));
+        shared.attempts.run(&job).await
+    };
+    let ended = keep_alive_during(&message, work.instrument(span)).await;
+    match ended {
+        Ok(_) => message.ack().await,
+        Err(Kept) => message.give_back(OUR_FAILURE_PAUSE).await,
+    }
+    drop(bytes);
+    report.tell(ended_with(ended));
+}
+
+/// Runs `work` while telling the server now and then that we still have the message.
+pub(crate) async fn keep_alive_during<T>(message: &Message, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(KEEP_ALIVE) => message.in_progress().await,
+        }
+    }
+}
+
+/// The span of working on a delivery.
+pub(crate) fn job_span(job: &DeliveryJob, name: &'static str, destination: &'static str) -> Span {
+    tracing::info_span!(
+        "process",
+        otel.name = name,
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.destination.name = destination,
+        posthorn.app.id = %job.meta.application,
+        posthorn.event.id = %job.meta.event,
+        posthorn.event.type = %job.meta.event_type,
+        posthorn.delivery.id = %job.meta.delivery,
+        posthorn.endpoint.id = %job.meta.endpoint,
+        posthorn.attempt.number = job.meta.attempt.get(),
+        posthorn.attempt.outcome = tracing::field::Empty,
+    )
+}

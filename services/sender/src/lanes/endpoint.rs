@@ -1,0 +1,226 @@
+//! What goes on at one endpoint. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use posthorn_event_schema::Timestamp;
+use posthorn_event_schema::subject::Lane;
+
+use super::health::Health;
+use super::throttle::Throttle;
+
+#[derive(Debug)]
+pub(super) struct Endpoint<J> {
+    pub(super) in_flight: usize,
+    /// Of these, those that were attempted before.
+    pub(super) retrying: usize,
+    pub(super) queue: VecDeque<J>,
+    pub(super) parking: usize,
+    pub(super) lanes: BTreeMap<Lane, LaneState>,
+    /// The receiver, or a failure of ours, asks for a pause until then.
+    pub(super) hold_until: Timestamp,
+    pub(super) health: Health,
+    pub(super) throttle: Throttle,
+    /// It stands in the queue for a turn.
+    pub(super) is_ready: bool,
+    /// When its next timer fires, if that is still to come.
+    pub(super) alarm: Timestamp,
+}
+
+/// What an endpoint may start now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The first job that waits in memory.
+    Job,
+    /// The head of this lane.
+    Head(Lane),
+}
+
+impl<J> Default for Endpoint<J> {
+    fn default() -> Self {
+        Self {
+            in_flight: 0,
+            retrying: 0,
+            queue: VecDeque::new(),
+            parking: 0,
+            lanes: BTreeMap::new(),
+            hold_until: Timestamp::default(),
+            health: Health::default(),
+            throttle: Throttle::default(),
+            is_ready: false,
+            alarm: Timestamp::default(),
+        }
+    }
+}
+
+impl<J> Endpoint<J> {
+    /// Until when nothing of it goes out: held back, or its breaker is open.
+    pub(super) fn held_until(&self) -> Timestamp {
+        self.hold_until.max(self.health.open_until())
+    }
+
+    /// Whether a job that comes now is to be parked behind `queue_limit` others in memory.
+    pub(super) fn parks_newcomers(&self, queue_limit: usize, now: Timestamp) -> bool {
+        let parked = self
+            .lanes
+            .get(&Lane::Next)
+            .is_some_and(|lane| lane.stored > 0);
+        let throttled = self.throttle.opens_at() > now && !self.queue.is_empty();
+        let held = self.held_until() > now;
+        held || throttled || parked || self.parking > 0 || self.queue.len() >= queue_limit
+    }
+
+    /// What may start now, as far as a cap of requests in flight allows.
+    pub(super) fn next(&self, cap: usize, now: Timestamp) -> Option<Next> {
+        let allowed = self.health.allowed(cap);
+        if self.in_flight >= allowed || self.held_until() > now || self.throttle.opens_at() > now {
+            return None;
+        }
+        let parked = self.due_lane(now, false);
+        let has_first = !self.queue.is_empty() || parked.is_some();
+        // Retries get a quarter of the slots while first attempts wait, and all of them otherwise.
+        let retry_fits = !has_first || self.retrying < (allowed / 4).max(1);
+        if let Some(retry) = self.due_lane(now, true).filter(|_| retry_fits) {
+            return Some(Next::Head(retry));
+        }
+        // What waits in memory came before what is parked.
+        if self.queue.is_empty() {
+            parked.map(Next::Head)
+        } else {
+            Some(Next::Job)
+        }
+    }
+
+    fn due_lane(&self, now: Timestamp, retries: bool) -> Option<Lane> {
+        self.lanes
+            .iter()
+            .find(|(lane, state)| lane.is_retry() == retries && state.is_due(now))
+            .map(|(lane, _)| *lane)
+    }
+
+    /// A slot and a share of the rate are taken.
+    pub(super) fn start(&mut self, lane: Option<Lane>, now: Timestamp) {
+        self.in_flight += 1;
+        self.retrying += usize::from(lane.is_some_and(Lane::is_retry));
+        self.throttle.take(now);
+    }
+
+    /// The slot is free again.
+    pub(super) fn free_slot(&mut self, lane: Option<Lane>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let retries = usize::from(lane.is_some_and(Lane::is_retry));
+        self.retrying = self.retrying.saturating_sub(retries);
+    }
+
+    /// A lane of which nothing is left is forgotten.
+    pub(super) fn tidy_lane(&mut self, lane: Lane) {
+        if self.lanes.get(&lane).is_some_and(LaneState::is_idle) {
+            self.lanes.remove(&lane);
+        }
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        let lanes = &mut self.lanes.values();
+        self.in_flight > 0
+            || self.parking > 0
+            || !self.queue.is_empty()
+            || !lanes.all(LaneState::is_idle)
+    }
+
+    /// Until when it has to be remembered though nothing goes on.
+    pub(super) fn remembered_until(&self) -> Timestamp {
+        let known = self.health.remembered_until();
+        let known = known.max(self.throttle.remembered_until());
+        known.max(self.hold_until)
+    }
+
+    /// When it may go on, if something waits that time alone holds back.
+    pub(super) fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
+        let heads = self.lanes.values().filter(|lane| lane.stored > 0);
+        let first = heads.map(|lane| lane.due).min();
+        let first = if self.queue.is_empty() {
+            first?
+        } else {
+            Timestamp::default()
+        };
+        let opens = self.held_until().max(self.throttle.opens_at());
+        Some(first.max(opens)).filter(|at| *at > now)
+    }
+}
+
+/// What is known of a lane on disk.
+#[derive(Debug, Default)]
+pub(super) struct LaneState {
+    /// Deliveries that wait.
+    pub(super) stored: u64,
+    /// Where the next one is looked for.
+    from: u64,
+    /// When the next one is due, as far as that is known.
+    pub(super) due: Timestamp,
+    pub(super) reading: bool,
+    /// Deliveries in flight: they are in the stream until they end, and `from` keeps them from being
+    /// read again.
+    visiting: usize,
+    /// The first of those that were not attempted for a reason of ours, and are still stored.
+    kept: Option<u64>,
+}
+
+impl LaneState {
+    fn is_idle(&self) -> bool {
+        self.stored == 0 && !self.reading && self.visiting == 0
+    }
+
+    /// Whether its head may be read. What was kept is read again once nothing of the lane is in
+    /// flight: going back earlier would find what is being attempted.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let can_go_back = self.kept.is_none() || self.visiting == 0;
+        self.stored > 0 && !self.reading && self.due <= now && can_go_back
+    }
+
+    pub(super) fn start_reading(&mut self) -> u64 {
+        self.reading = true;
+        self.from = self.kept.take().unwrap_or(self.from);
+        self.from
+    }
+
+    /// Its head was found there, and runs now.
+    pub(super) fn runs(&mut self, sequence: u64) {
+        self.reading = false;
+        self.stored = self.stored.saturating_sub(1);
+        self.visiting += 1;
+        self.from = sequence + 1;
+        self.due = Timestamp::default();
+    }
+
+    /// Its head was found there, and is due later.
+    pub(super) fn waits(&mut self, sequence: u64, due: Timestamp) {
+        self.reading = false;
+        self.from = sequence;
+        self.due = due;
+    }
+
+    pub(super) fn is_empty(&mut self) {
+        self.reading = false;
+        self.stored = 0;
+    }
+
+    pub(super) fn is_unknown(&mut self, again: Timestamp) {
+        self.reading = false;
+        self.due = again;
+    }
+
+    /// A delivery in flight ended.
+    pub(super) fn ended(&mut self) {
+        self.visiting = self.visiting.saturating_sub(1);
+    }
+
+    /// It was not attempted, and must be read again.
+    pub(super) fn keep(&mut self, sequence: u64) {
+        self.stored += 1;
+        self.kept = Some(self.kept.map_or(sequence, |kept| kept.min(sequence)));
+    }
+
+    /// Deliveries in flight, which the stream still counts.
+    pub(super) fn in_stream_only(&self, count: u64) -> u64 {
+        count.saturating_sub(u64::try_from(self.visiting).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,255 @@
+//! How long a producer waits until its event is accepted.
+//!
+//! The limit is one awaited publish of the same event, as the fleet stores it, on the same stream:
+//! what no door can be faster than. All doors take turns, a few requests each, at a rate at which
+//! nobody queues, so that whatever disturbs the machine disturbs them alike. The fleet delivers every
+//! event meanwhile, also those that were published without a door.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use async_nats::jetstream;
+use async_nats::jetstream::message::PublishMessage;
+use bytes::Bytes;
+use clap::Args;
+use posthorn_event_schema::{
+    ApplicationId, Event, EventId, EventMeta, EventType, OrganizationId, SchemaVersion, Timestamp,
+    subject,
+};
+use posthorn_harness::Receiver;
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval};
+
+use crate::http::Connection;
+use crate::latency::Times;
+use crate::world::{Sync, World};
+
+/// Requests of one door in a row.
+const TURN: u32 = 20;
+/// Turns that are not counted: connections open, caches fill.
+const WARM_UP: u32 = 10;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// When nats-server writes to disk
+    #[arg(long, value_enum, default_value = "always")]
+    sync: Sync,
+    /// Events of each door
+    #[arg(long, default_value_t = 3_000)]
+    events: u32,
+    /// Requests per second, all doors together
+    #[arg(long, default_value_t = 200)]
+    rate: u32,
+    /// Bytes of a payload
+    #[arg(long, default_value_t = 1_024)]
+    payload: usize,
+    /// Endpoints that receive each event
+    #[arg(long, default_value_t = 1)]
+    endpoints: u32,
+}
+
+/// A way into the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// The limit: an awaited publish on EVENTS.
+    Bare,
+    /// `POST …/msg`.
+    Post,
+    /// `POST …/msg` with an idempotency key, as SDKs send it.
+    PostWithKey,
+    /// A NATS request on `posthorn.publish.<app>`.
+    Request,
+    /// A JetStream publish on `posthorn.events.<app>.<type>`.
+    Publish,
+}
+
+const DOORS: [Door; 5] = [
+    Door::Bare,
+    Door::Post,
+    Door::PostWithKey,
+    Door::Request,
+    Door::Publish,
+];
+
+impl Door {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare publish on EVENTS",
+            Self::Post => "POST /msg",
+            Self::PostWithKey => "POST /msg with a key",
+            Self::Request => "NATS request",
+            Self::Publish => "NATS publish",
+        }
+    }
+}
+
+/// Measures all doors; prints a table and returns the figures.
+///
+/// # Errors
+/// When a request is refused.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
+    let world = World::start(options.sync, |settings| settings).await?;
+    let receiver = Receiver::start().await;
+    let application = world.client.application("bench").await;
+    for n in 0..options.endpoints {
+        let url = receiver.url(&format!("/{n}"));
+        world.client.endpoint(&application, &url).await;
+    }
+    let mut producer = Producer::new(&world, &application, options.payload).await?;
+    let mut times = DOORS.map(|door| (door, Times::new()));
+    let mut pace = interval(Duration::from_secs(1) / options.rate);
+    for turn in 0..WARM_UP + options.events.div_ceil(TURN) {
+        for (door, times) in &mut times {
+            for _ in 0..TURN {
+                pace.tick().await;
+                let begun = Instant::now();
+                producer.send(*door).await?;
+                if turn >= WARM_UP {
+                    times.add(begun.elapsed());
+                }
+            }
+        }
+    }
+    let received = wait_for_deliveries(&receiver, producer.sent, options.endpoints).await;
+    Ok(show(options, &times, received))
+}
+
+/// Waits until every event has arrived everywhere; the number that arrived.
+async fn wait_for_deliveries(receiver: &Receiver, sent: u32, endpoints: u32) -> usize {
+    let wanted = usize::try_from(sent * endpoints).unwrap_or(usize::MAX);
+    let until = Instant::now() + Duration::from_secs(60);
+    while receiver.total() < wanted && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    receiver.total()
+}
+
+fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
+    println!(
+        "acceptance: {} events a door at {}/s, {} bytes, {} endpoints, sync {:?}",
+        options.events, options.rate, options.payload, options.endpoints, options.sync
+    );
+    println!(
+        "{:<24} {:>9} {:>9} {:>9} {:>7}",
+        "", "p50 ms", "p90 ms", "p99 ms", "ratio"
+    );
+    let limit = times[0].1.millis(0.5);
+    let mut doors = serde_json::Map::new();
+    for (door, times) in times {
+        let ratio = times.millis(0.5) / limit;
+        println!(
+            "{:<24} {:>9.3} {:>9.3} {:>9.3} {:>7.2}",
+            door.name(),
+            times.millis(0.5),
+            times.millis(0.9),
+            times.millis(0.99),
+            ratio
+        );
+        let mut figures = times.to_json();
+        figures["ratio_of_p50"] = json!(ratio);
+        doors.insert(door.name().to_owned(), figures);
+    }
+    println!("{received} deliveries arrived\n");
+    json!({
+        "scenario": "acceptance",
+        "sync": format!("{:?}", options.sync),
+        "rate": options.rate,
+        "payload_bytes": options.payload,
+        "endpoints": options.endpoints,
+        "deliveries": received,
+        "doors": doors,
+    })
+}
+
+/// Sends events, each with its own id, through any door.
+struct Producer {
+    http: Connection,
+    nats: async_nats::Client,
+    jetstream: jetstream::Context,
+    application: ApplicationId,
+    payload: String,
+    sent: u32,
+}
+
+impl Producer {
+    async fn new(world: &World, application: &str, payload: usize) -> anyhow::Result<Self> {
+        let nats = async_nats::connect(world.nats.url()).await?;
+        Ok(Self {
+            http: Connection::open(&world.api_url, &world.token).await?,
+            jetstream: jetstream::new(nats.clone()),
+            nats,
+            application: ApplicationId::parse(application).context("the application's id")?,
+            payload: format!(
+                r#"{{"filler":"{}"}}"#,
+                "x".repeat(payload.saturating_sub(13))
+            ),
+            sent: 0,
+        })
+    }
+
+    async fn send(&mut self, door: Door) -> anyhow::Result<()> {
+        self.sent += 1;
+        let (app, payload) = (self.application.as_str(), &self.payload);
+        match door {
+            Door::Bare => self.publish_bare().await?,
+            Door::Post | Door::PostWithKey => {
+                let path = format!("/api/v1/app/{app}/msg");
+                let body = format!(r#"{{"eventType":"a","payload":{payload}}}"#);
+                let key = format!("key-{}", self.sent);
+                let key = (door == Door::PostWithKey).then_some(key.as_str());
+                self.http.post(&path, key, body.into()).await?;
+            }
+            Door::Request => {
+                let body = format!(r#"{{"type":"a","data":{payload}}}"#);
+                let subject = format!("posthorn.publish.{app}");
+                let answer = self.nats.request(subject, body.into()).await?;
+                let answer: Value = serde_json::from_slice(&answer.payload)?;
+                anyhow::ensure!(answer["id"].is_string(), "refused: {answer}");
+            }
+            Door::Publish => {
+                let subject = format!("posthorn.events.{app}.a");
+                let body = Bytes::from(format!(r#"{{"data":{payload}}}"#));
+                self.jetstream.publish(subject, body).await?.await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What ingest does at the end, without anything before it.
+    async fn publish_bare(&self) -> anyhow::Result<()> {
+        let event = self.event();
+        let message = PublishMessage::build()
+            .payload(event.encode())
+            .message_id(event.dedup_id());
+        let subject = subject::event(&self.application);
+        self.jetstream.send_publish(subject, message).await?.await?;
+        Ok(())
+    }
+
+    fn event(&self) -> Event {
+        let now = posthorn_e2e::settings::now();
+        Event {
+            meta: meta(&self.application, self.sent, now),
+            body: Bytes::from(self.payload.clone()),
+        }
+    }
+}
+
+fn meta(application: &ApplicationId, number: u32, now: Timestamp) -> EventMeta {
+    EventMeta {
+        version: SchemaVersion,
+        id: EventId::parse(&format!("bare-{number}")).expect("a good id"),
+        organization: OrganizationId::parse(posthorn_e2e::settings::ORGANIZATION)
+            .expect("a good id"),
+        application: application.clone(),
+        event_type: EventType::parse("a").expect("a good name"),
+        accepted_at: now,
+        channels: Vec::new(),
+        tags: Vec::new(),
+        producer_key: None,
+        retention_hours: 2_160,
+        trace_id: None,
+        deliver_at: None,
+        config_revision: None,
+    }
+}

@@ -1,0 +1,46 @@
+//! The yardstick: what Posthorn costs, as ratios to the limit measured in the same run.
+//!
+//! Each scenario starts servers and a fleet of its own, made of the release build beside this
+//! program, and prints a table and, with `--json`, a line of JSON.
+//! Figures are never part of a test: machines are noisy, and a ratio of two noisy figures is only
+//! worth something when both come from one run.
+
+#![allow(clippy::print_stdout, reason = "printing is what this program is for")]
+
+mod acceptance;
+mod http;
+mod latency;
+mod machine;
+mod world;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Posthorn against the limits of the machine that it runs on.
+#[derive(Parser)]
+#[command(name = "posthorn-bench", max_term_width = 100)]
+struct Cli {
+    /// Print one line of JSON after the table
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// How long a producer waits until its event is accepted, beside a bare JetStream publish
+    Acceptance(acceptance::Options),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    println!("{}\n", machine::facts());
+    let result = match cli.scenario {
+        Scenario::Acceptance(options) => acceptance::run(&options).await?,
+    };
+    if cli.json {
+        println!("{result}");
+    }
+    Ok(())
+}
