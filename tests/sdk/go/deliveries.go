@@ -6,6 +6,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -190,5 +192,17 @@ func (w *world) again() {
 		receiver.wait(w.goodPath(), w.toBoth.Id, 2)
 		w.finished(task.Id, "endpoint.bulk-replay")
 		equal(len(receiver.wait(w.goodPath(), w.toGood.Id, 1)), 1, "requests for what the filters leave out")
+	})
+
+	step("v1.message.create", "delivers later if it is asked to", func() {
+		later := time.Now().UTC().Truncate(time.Second).Add(4 * time.Second)
+		created := w.send(models.MessageIn{EventType: w.sent, DeliverAt: &later})
+		equal(created.DeliverAt, later, "deliver at")
+		read := must(w.svix.Message.Get(ctx, app, created.Id, nil))
+		equal(read.DeliverAt, later, "deliver at, of the message that was read")
+		timestamp := receiver.wait(w.goodPath(), created.Id, 1)[0].headers.Get("svix-timestamp")
+		seconds, err := strconv.ParseInt(timestamp, 10, 64)
+		check(err)
+		holds(seconds >= later.Unix(), fmt.Sprintf("it was sent at %d, before %d", seconds, later.Unix()))
 	})
 }

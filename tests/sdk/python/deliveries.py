@@ -223,6 +223,7 @@ def walk(world):
         equal(messages(before=world.to_good.timestamp), [world.to_both.id], "before")
         holds(world.to_both.id not in messages(after=world.to_both.timestamp), "after shows what came before")
         equal(messages(limit=1, iterator=everything[0]), [everything[1]], "the next page")
+        equal(messages(limit=1, iterator=f"-{everything[1]}"), [everything[0]], "back on the first page")
 
     @step("v1.message-attempt.list-attempted-messages", "shows the status, and the content only if it is wanted")
     def _():
@@ -246,7 +247,7 @@ def walk(world):
         equal(destinations(world.to_good), {world.good.id: "success"}, "of one for the first")
         equal(destinations(world.to_nobody), {}, "of one for nobody")
 
-    @step("v1.message-attempt.list-attempted-destinations", "iterates")
+    @step("v1.message-attempt.list-attempted-destinations", "iterates forwards and backwards")
     def _():
         def page(**more):
             listing = options.MessageAttemptListAttemptedDestinationsOptions(limit=1, **more)
@@ -256,6 +257,8 @@ def walk(world):
         equal(([one.id for one in first.data], first.done), ([world.good.id], False), "the first page")
         second = page(iterator=first.iterator)
         equal(([one.id for one in second.data], second.done), ([world.bad.id], True), "the second page")
+        back = page(iterator=second.prev_iterator)
+        equal([one.id for one in back.data], [world.good.id], "back on the first page")
 
     @step("v1.message-attempt.expunge-content", "forgets the response")
     def _():
@@ -385,3 +388,13 @@ def walk(world):
         finished(task, "endpoint.bulk-replay")
         again = [one for one in receiver.received(good_path) if one.headers["svix-id"] == world.to_good.id]
         equal(len(again), 1, "requests for what the filters leave out")
+
+    @step("v1.message.create", "delivers later if it is asked to")
+    def _():
+        later = now().replace(microsecond=0) + datetime.timedelta(seconds=4)
+        message = send(world.sent, deliver_at=later)
+        equal(message.deliver_at, later, "deliver at")
+        equal(svix.message.get(app, message.id).deliver_at, later, "deliver at, of the message that was read")
+        request = receiver.wait(good_path, message.id)[0]
+        sent = int(request.headers["svix-timestamp"])
+        holds(sent >= later.timestamp(), f"it was sent at {sent}, before {later.timestamp():.0f}")

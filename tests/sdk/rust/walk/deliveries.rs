@@ -9,7 +9,7 @@ use svix::webhooks::Webhook;
 use crate::World;
 use crate::harness::{
     APART, Outcome, Request, equal, eventually, fails, holds, later, made, now, sorted, step,
-    string, value,
+    string, time, value,
 };
 use crate::sdk::{MessageIn, TYPES};
 use crate::usage::finished;
@@ -53,6 +53,7 @@ pub async fn again(w: &World, app: &str) {
     deliveries.examples().await;
     deliveries.recover().await;
     deliveries.replay().await;
+    deliveries.later().await;
 }
 
 impl Deliveries<'_> {
@@ -455,6 +456,25 @@ impl Deliveries<'_> {
             finished(w, task.id, "endpoint.bulk-replay").await?;
             let left_out = w.receiver.wait(&self.good_path, &w.id("to good")?, 1).await?;
             equal(left_out.len(), 1, "requests for what the filters leave out")
+        })
+        .await;
+    }
+
+    async fn later(&self) {
+        let w = self.w;
+
+        step("v1.message.create", "delivers later if it is asked to", async || {
+            let seconds = time(&now()).timestamp() + 4;
+            let at = json!(chrono::DateTime::from_timestamp(seconds, 0));
+            let message = json!({"eventType": w.text("sent")?, "payload": {"number": 1}, "deliverAt": at});
+            let created = self.send(message).await?;
+            equal(time(&created["deliverAt"]).timestamp(), seconds, "deliver at")?;
+            let id = string(&created["id"]);
+            let read = value(&w.svix.message().get(self.app.clone(), id.clone(), None).await?);
+            equal(time(&read["deliverAt"]).timestamp(), seconds, "deliver at, of the message that was read")?;
+            let request = self.arrived(&id).await?;
+            let sent: i64 = request.header("svix-timestamp").parse().unwrap_or_default();
+            holds(sent >= seconds, &format!("it was sent at {sent}, before {seconds}"))
         })
         .await;
     }

@@ -100,7 +100,7 @@ pub async fn walk(w: &World) {
     )
     .await;
 
-    step("v1.background-task.list", "iterates", async || {
+    step("v1.background-task.list", "iterates forwards and backwards", async || {
         let listing = |iterator| {
             Some(BackgroundTaskListOptions {
                 limit: Some(1),
@@ -114,7 +114,9 @@ pub async fn walk(w: &World) {
         holds(
             ids(&following) != ids(&page),
             "the second page is the first",
-        )
+        )?;
+        let back = api.list(listing(following.prev_iterator.clone())).await?;
+        equal(ids(&back), ids(&page), "back on the first page")
     })
     .await;
 

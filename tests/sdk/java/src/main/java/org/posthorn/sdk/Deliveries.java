@@ -232,5 +232,12 @@ final class Deliveries {
             usage.finished(task.getId(), "endpoint.bulk-replay");
             equal(receiver.await(goodPath, walk.toGood.getId(), 1).size(), 1, "requests for what was left out");
         });
+
+        step("v1.message.create", "the SDK drops the time that a message is to be delivered at", () -> {
+            OffsetDateTime later = OffsetDateTime.now().plusHours(1);
+            MessageOut created = send(message(walk.sent).deliverAt(later));
+            equal(created.getDeliverAt(), null, "no longer dropped, so write a real step and change table.py");
+            receiver.await(goodPath, created.getId());
+        });
     }
 }
