@@ -12,6 +12,7 @@ MAKEFLAGS += --no-print-directory
 CARGO ?= cargo
 IMAGE ?= posthorn:dev
 TOOLS := .config/tools
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 ##@ First
 
@@ -20,9 +21,12 @@ run: need-rust ## Start Posthorn here with a demo: NATS, PostgreSQL, all service
 	@$(TOOLS) with $(CARGO) run --locked --bin posthorn -- dev --demo
 
 .PHONY: test
-test: need-rust need-python official-libraries ## Run all tests, against real servers
+test: need-rust need-python official-libraries ## Run all tests, against real servers and with Svix's SDKs
 	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
-	@$(TOOLS) with $(CARGO) test --workspace --locked --no-fail-fast
+	@failed=0; \
+	$(TOOLS) with $(CARGO) test --workspace --locked --no-fail-fast || failed=1; \
+	$(TOOLS) with tests/sdk/check.py $(TARGET)/debug/posthorn || failed=1; \
+	exit $$failed
 
 .PHONY: check
 check: lint docs deny test ## Everything that must hold before a change goes in
@@ -72,10 +76,9 @@ e2e: need-rust need-python official-libraries ## Run only the tests of the whole
 	@$(TOOLS) with $(CARGO) test --locked --no-fail-fast --package posthorn-e2e
 
 .PHONY: sdk
-sdk: need-rust ## Drive the REST API with Svix's own SDKs in five languages
-	@tests/sdk/install.sh
+sdk: need-rust need-python ## Run only the walks with Svix's SDKs (SDKS="go java": only these)
 	@$(TOOLS) with $(CARGO) build --locked --bin posthorn
-	@$(TOOLS) with tests/sdk/check.sh target/debug/posthorn
+	@$(TOOLS) with tests/sdk/check.py $(TARGET)/debug/posthorn $(SDKS)
 
 .PHONY: official-libraries
 official-libraries: need-python
