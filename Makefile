@@ -2,6 +2,7 @@
 #
 # Needed: a Rust toolchain (rustup takes the version from rust-toolchain.toml), a C linker, and
 # Python 3.10 or later, which fetches the rest and runs one of the official libraries in the tests.
+# For the tests with Svix's Java SDK, a JDK and Maven; without them, `make test` leaves it out.
 # Everything else is found on this machine or fetched into .tools/, which git ignores.
 
 SHELL := /bin/bash
