@@ -5,7 +5,7 @@
 
 Starts `posthorn dev` with free ports and a folder that it removes again. All walks run at once, each
 with an organisation of its own. Exits with 1 if anything failed. An SDK whose runtime is not here is
-ignored, and the last lines say so; where POSTHORN_SDKS_REQUIRED is 1, as in .ci/run, it has failed.
+ignored, and the last lines say so; where SDKS_REQUIRED is 1, as in .ci/run, it has failed.
 """
 
 import os
@@ -16,6 +16,7 @@ import time
 
 import summary
 import table
+import test_summary
 from processes import run_together, stop_on_signals
 from server import Server
 
@@ -83,7 +84,7 @@ def check(report, name, problems):
 
 def install(report, sdks):
     """Installs the SDKs at once, and returns those that can be used."""
-    required = os.environ.get("POSTHORN_SDKS_REQUIRED") == "1"
+    required = os.environ.get("SDKS_REQUIRED") == "1"
     commands = {sdk: ([str(HERE / "install.sh"), sdk], os.environ) for sdk in sdks}
     usable = []
     for sdk, done in run_together(commands, INSTALL_SECONDS):
@@ -93,7 +94,7 @@ def install(report, sdks):
         elif done.code == NO_RUNTIME and not required:
             report.ignore(sdk, said[-1].removeprefix(f"{sdk}: "))
         elif done.code == NO_RUNTIME:
-            report.fail(sdk, [f"needed here, where POSTHORN_SDKS_REQUIRED is 1: {said[-1]}"])
+            report.fail(sdk, [f"needed here, where SDKS_REQUIRED is 1: {said[-1]}"])
         else:
             report.fail(sdk, [f"install.sh {done.ended}:", *said[-LOG_LINES:]])
     return usable
@@ -101,6 +102,10 @@ def install(report, sdks):
 
 def walk(report, server, sdks):
     """Runs the walks at once, and returns all steps that passed."""
+    if not server.ready:
+        for sdk in sdks:
+            report.fail(sdk, ["there is no server"])
+        return {}
     commands = {sdk: ([str(HERE / "run.sh"), sdk], server.environment()) for sdk in sdks}
     passed = {}
     for sdk, done in run_together(commands, WALK_SECONDS):
@@ -125,14 +130,15 @@ def main(posthorn, *names):
     if unknown:
         sys.exit(f"no such SDK: {' '.join(sorted(unknown))}; there are: {' '.join(summary.SDKS)}")
     report = Report()
-    print(f"\nrunning {len(sdks) + 4} tests of Svix's SDKs against {posthorn}", flush=True)
+    print(f"\nrunning {len(sdks) + 5} tests of Svix's SDKs against {posthorn}", flush=True)
+    check(report, "judge_of_the_walks_sees_mistakes", test_summary.mistakes())
     check(report, "operations_are_those_of_the_api", summary.unlike_the_api())
     check(report, "docs_are_up_to_date", table.differences())
     usable = install(report, sdks)
     with tempfile.TemporaryDirectory() as folder:
         server = Server(posthorn, pathlib.Path(folder))
         with server:
-            passed = walk(report, server, usable) if server.ready else {}
+            passed = walk(report, server, usable)
         check(report, "server_starts_and_ends", server.problems)
         check(report, "gaps_in_the_docs_are_there", table.filled_gaps(passed.values()))
         report.log = server.log(LOG_LINES)

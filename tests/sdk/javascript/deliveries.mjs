@@ -356,6 +356,28 @@ export async function walk(world) {
     equal(again.length, 1, "requests for what the filters leave out");
   });
 
+  await step(
+    "v1.message-attempt.list-attempted-messages",
+    "a cancelled delivery has failed, and is canceled for those who ask for all statuses",
+    async () => {
+      const path = receiver.path("cancelled", ATTEMPTS);
+      const failing = await endpoint.create(app, { url: receiver.url(path), channels: ["cancelled"] });
+      const { id } = await send(world.void, { channels: ["cancelled"] });
+      await receiver.wait(path, id);
+      await endpoint.patch(app, failing.id, { disabled: true });
+      const statuses = async (options) => {
+        const { data } = await messageAttempt.listAttemptedMessages(app, failing.id, options);
+        return data.map(({ status, statusText }) => [status, statusText]);
+      };
+      const canceled = [[4, "canceled"]];
+      const all = { expandedStatuses: true };
+      await eventually(async () => equal(await statuses(all), canceled, "all statuses"));
+      equal(await statuses({ ...all, status: MessageStatus.Canceled }), canceled, "the canceled");
+      equal(await statuses({ ...all, status: MessageStatus.Fail }), [], "the failed, of all statuses");
+      equal(await statuses({ expandedStatuses: false }), [[2, "fail"]], "the usual statuses");
+    },
+  );
+
   await step("v1.message.create", "delivers later if it is asked to", async () => {
     const deliverAt = new Date((Math.floor(Date.now() / 1000) + 4) * 1000);
     const created = await send(world.sent, { deliverAt });

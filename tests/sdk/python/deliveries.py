@@ -9,6 +9,7 @@ from svix.models import (
     ApplicationIn,
     BulkReplayIn,
     EndpointIn,
+    EndpointPatch,
     EndpointSecretRotateIn,
     EventExampleIn,
     MessageIn,
@@ -388,6 +389,27 @@ def walk(world):
         finished(task, "endpoint.bulk-replay")
         again = [one for one in receiver.received(good_path) if one.headers["svix-id"] == world.to_good.id]
         equal(len(again), 1, "requests for what the filters leave out")
+
+    @step(
+        "v1.message-attempt.list-attempted-messages",
+        "a cancelled delivery has failed, and is canceled for those who ask for all statuses",
+    )
+    def _():
+        path = receiver.path("cancelled", failures=ATTEMPTS)
+        endpoint = svix.endpoint.create(app, EndpointIn(url=receiver.url(path), channels=["cancelled"]))
+        message = send(world.void, channels=["cancelled"])
+        receiver.wait(path, message.id)
+        svix.endpoint.patch(app, endpoint.id, EndpointPatch(disabled=True))
+
+        def statuses(**more):
+            listing = options.MessageAttemptListAttemptedMessagesOptions(**more)
+            found = svix.message_attempt.list_attempted_messages(app, endpoint.id, listing).data
+            return [(one.status.value, one.status_text.value) for one in found]
+
+        eventually(lambda: equal(statuses(expanded_statuses=True), [(4, "canceled")], "all statuses"))
+        equal(statuses(expanded_statuses=True, status=MessageStatus.CANCELED), [(4, "canceled")], "the canceled")
+        equal(statuses(expanded_statuses=True, status=MessageStatus.FAIL), [], "the failed, of all statuses")
+        equal(statuses(expanded_statuses=False), [(2, "fail")], "the usual statuses")
 
     @step("v1.message.create", "delivers later if it is asked to")
     def _():
