@@ -37,6 +37,7 @@ check: lint docs deny test ## Everything that must hold before a change goes in
 .PHONY: fmt
 fmt: need-rust ## Format the code
 	@$(CARGO) fmt --all
+	@$(CARGO) fmt --all --manifest-path tests/sdk/rust/Cargo.toml
 
 .PHONY: lint
 lint: fmt-check typos clippy ## Check format, spelling and clippy's rules
@@ -44,6 +45,7 @@ lint: fmt-check typos clippy ## Check format, spelling and clippy's rules
 .PHONY: fmt-check
 fmt-check: need-rust
 	@$(CARGO) fmt --check --all
+	@$(CARGO) fmt --check --all --manifest-path tests/sdk/rust/Cargo.toml
 
 .PHONY: typos
 typos: need-python

@@ -187,7 +187,10 @@ impl Messages<'_> {
                     ..Default::default()
                 };
                 let other = self.create(&w.text("void")?, json!({}), another).await?;
-                holds(other["id"] != first["id"], "another key is the same message, too")
+                holds(
+                    other["id"] != first["id"],
+                    "another key is the same message, too",
+                )
             },
         )
         .await;
