@@ -23,7 +23,8 @@ from server import Server
 HERE = pathlib.Path(__file__).resolve().parent
 # As install.sh and run.sh say that this machine lacks the SDK's runtime.
 NO_RUNTIME = 77
-# Beyond these something hangs. On two idle cores it takes about two minutes cold, and one.
+# Beyond these something hangs. On two cores, the installation takes up to four minutes cold (if the main
+# build left nothing for the Rust walks), the walks one.
 INSTALL_SECONDS = 900
 WALK_SECONDS = 300
 LOG_LINES = 60
@@ -101,13 +102,12 @@ def install(report, sdks):
 
 
 def walk(report, server, sdks):
-    """Runs the walks at once, and returns all steps that passed."""
+    """Runs the walks at once."""
     if not server.ready:
         for sdk in sdks:
             report.fail(sdk, ["there is no server"])
-        return {}
+        return
     commands = {sdk: ([str(HERE / "run.sh"), sdk], server.environment()) for sdk in sdks}
-    passed = {}
     for sdk, done in run_together(commands, WALK_SECONDS):
         verdict = summary.judge(sdk, done.output)
         problems = list(verdict.problems)
@@ -119,8 +119,6 @@ def walk(report, server, sdks):
             report.fail(sdk, problems, words)
         else:
             report.ok(sdk, words)
-        passed[sdk] = verdict.passed
-    return passed
 
 
 def main(posthorn, *names):
@@ -130,7 +128,7 @@ def main(posthorn, *names):
     if unknown:
         sys.exit(f"no such SDK: {' '.join(sorted(unknown))}; there are: {' '.join(summary.SDKS)}")
     report = Report()
-    print(f"\nrunning {len(sdks) + 5} tests of Svix's SDKs against {posthorn}", flush=True)
+    print(f"\nrunning {len(sdks) + 4} tests of Svix's SDKs against {posthorn}", flush=True)
     check(report, "judge_of_the_walks_sees_mistakes", test_summary.mistakes())
     check(report, "operations_are_those_of_the_api", summary.unlike_the_api())
     check(report, "docs_are_up_to_date", table.differences())
@@ -138,9 +136,8 @@ def main(posthorn, *names):
     with tempfile.TemporaryDirectory() as folder:
         server = Server(posthorn, pathlib.Path(folder))
         with server:
-            passed = walk(report, server, usable)
+            walk(report, server, usable)
         check(report, "server_starts_and_ends", server.problems)
-        check(report, "gaps_in_the_docs_are_there", table.filled_gaps(passed.values()))
         report.log = server.log(LOG_LINES)
     sys.exit(report.end())
 

@@ -25,8 +25,6 @@ UNSENDABLE = "the SDK cannot send it"
 class Verdict:
     problems: list
     words: str
-    # Of the steps that passed: (operation, words).
-    passed: set
 
 
 def judge(sdk, output):
@@ -34,7 +32,7 @@ def judge(sdk, output):
     try:
         steps = [json.loads(line) for line in output.splitlines()]
     except json.JSONDecodeError as error:
-        return Verdict([f"not a line of a walk: {error}: {error.doc}"], "no steps", set())
+        return Verdict([f"not a line of a walk: {error}: {error.doc}"], "no steps")
     failed = [step for step in steps if not step["ok"]]
     problems = [f"failed: {step['operation']}: {step['step']}: {step['error']}" for step in failed]
     offered = {one["operation"]: one for one in OPERATIONS if sdk in one["sdks"]}
@@ -43,7 +41,7 @@ def judge(sdk, output):
     walked = {step["operation"] for step in steps}
     problems += [f"not in operations.json: {name}" for name in sorted(walked - offered.keys())]
     words = f"{len(steps)} steps, {len(failed)} failed; {len(walked & offered.keys())} of {len(offered)} operations"
-    return Verdict(problems, words, {(step["operation"], step["step"]) for step in steps if step["ok"]})
+    return Verdict(problems, words)
 
 
 def unlike_its_steps(sdk, operation, steps):
