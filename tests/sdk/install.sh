@@ -18,14 +18,23 @@ SDKS="python-v1 python-v2 javascript-v1 javascript-v2 go java rust-v1 rust-v2"
 say() { printf '%s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Says why an SDK cannot be used here; says nothing if it can.
+# The release of the Java compiler: 17, for example; 0 without one.
+java_release() {
+    local version
+    version=$(javac -version 2>&1) || version=
+    version=${version#javac }
+    version=${version%%[!0-9]*}
+    echo "${version:-0}"
+}
+
+# Says why an SDK cannot be used here; says nothing if it can. Node and Go are fetched if they are missing.
 lacking() {
     case $1 in
-    python-*) has python3 || echo "no python3 (3.10 or later)" ;;
-    javascript-*) has node || has python3 || echo "neither node (22 or later) nor a python3 that can fetch it" ;;
-    go) has go || echo "no go (1.22 or later)" ;;
+    python-*) "$tool" check python3 2>/dev/null || echo "no Python (3.10 or later)" ;;
+    javascript-*) "$tool" node >/dev/null || echo "no Node (22 or later), and none could be fetched" ;;
+    go) "$tool" go >/dev/null || echo "no Go (1.21 or later), and none could be fetched" ;;
     java)
-        if ! has javac; then
+        if [ "$(java_release)" -lt 17 ]; then
             echo "no Java compiler (JDK 17 or later)"
         elif ! has mvn; then
             echo "no Maven (3.8 or later)"
@@ -36,13 +45,14 @@ lacking() {
     esac
 }
 
-# Changes when what is to be installed changes, or what it is installed for.
+# Changes when what is to be installed changes, or what it is installed for; not with the place of this checkout.
 stamp_of() {
-    local interpreter=$1 folder=$2
+    local interpreter=$1 source=$2
     {
         echo "$interpreter"
         cat "${BASH_SOURCE[0]}"
-        find "$folder" -type f -not -path '*/target/*' -not -path '*/node_modules/*' \
+        cd "$here"
+        find "$source" -type f -not -path '*/target/*' -not -path '*/node_modules/*' \
             -not -path '*/__pycache__/*' -exec cksum {} + | sort -k 3
     } | cksum
 }
@@ -73,7 +83,8 @@ node_packages() {
 }
 
 go_program() {
-    (cd "$here/go" && GOFLAGS=-mod=readonly go build -trimpath -o "$1/walk" .) >&2
+    # Not with a newer toolchain that Go would fetch by itself: this one is new enough.
+    (cd "$here/go" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly "$go_folder/go" build -trimpath -o "$1/walk" .) >&2
 }
 
 java_program() {
@@ -83,9 +94,10 @@ java_program() {
     rm -rf "$1/build"
 }
 
+# Builds both generations, as they share most of what they need, among what the main build has left.
 rust_program() {
-    local built=${CARGO_TARGET_DIR:-$target/rust-target}
-    cargo build --quiet --locked --manifest-path "$here/rust/Cargo.toml" --package "walk-svix-$1" --target-dir "$built" >&2
+    local built=${CARGO_TARGET_DIR:-$root/target}
+    cargo build --quiet --locked --manifest-path "$here/rust/Cargo.toml" --target-dir "$built" >&2
     cp "$built/debug/walk-svix-$1" "$2/walk"
 }
 
@@ -95,16 +107,19 @@ install_one() {
     python-*)
         local python
         python=$(python3 -c 'import sys; print(sys.executable)')
-        install_into "$sdk" "$(stamp_of "$python $(python3 --version)" "$here/python/requirements-$generation.txt")" \
+        install_into "$sdk" "$(stamp_of "$python $(python3 --version)" "python/requirements-$generation.txt")" \
             python_packages "$generation"
         ;;
     javascript-*)
         node_folder=$("$tool" node)
-        install_into "$sdk" "$(stamp_of "$node_folder" "$here/javascript/$generation")" node_packages "$generation"
+        install_into "$sdk" "$(stamp_of "$node_folder" "javascript/$generation")" node_packages "$generation"
         ;;
-    go) install_into go "$(stamp_of "$(go version)" "$here/go")" go_program ;;
-    java) install_into java "$(stamp_of "$(javac -version 2>&1)" "$here/java")" java_program ;;
-    rust-*) install_into "$sdk" "$(stamp_of "$(cargo --version)" "$here/rust")" rust_program "$generation" ;;
+    go)
+        go_folder=$("$tool" go)
+        install_into go "$(stamp_of "$(GOTOOLCHAIN=local "$go_folder/go" version)" go)" go_program
+        ;;
+    java) install_into java "$(stamp_of "$(javac -version 2>&1)" java)" java_program ;;
+    rust-*) install_into "$sdk" "$(stamp_of "$(cargo --version)" rust)" rust_program "$generation" ;;
     esac
 }
 

@@ -188,6 +188,8 @@ func (w *world) attemptedMessages() {
 		equal(messages(options{Before: &w.toBoth.Timestamp}), []string{}, "before")
 		equal(messages(options{After: &w.toBoth.Timestamp}), all, "after")
 		equal(messages(options{Limit: pointer[uint64](1), Iterator: &all[0]}), all[1:2], "the next page")
+		back := "-" + all[1]
+		equal(messages(options{Limit: pointer[uint64](1), Iterator: &back}), all[:1], "back on the first page")
 	})
 
 	step("v1.message-attempt.list-attempted-messages", "shows the status, and the content only if it is wanted", func() {
@@ -214,11 +216,13 @@ func (w *world) attemptedDestinations() {
 		equal(idsOf(page(w.toNobody, nil).Data, shown), []string{}, "of one for nobody")
 	})
 
-	step("v1.message-attempt.list-attempted-destinations", "iterates", func() {
+	step("v1.message-attempt.list-attempted-destinations", "iterates forwards and backwards", func() {
 		id := func(one models.MessageEndpointOut) string { return one.Id }
 		first := page(w.toBoth, &options{Limit: pointer[uint64](1)})
 		equal([]any{idsOf(first.Data, id), first.Done}, []any{[]string{w.good.Id}, false}, "the first page")
 		second := page(w.toBoth, &options{Limit: pointer[uint64](1), Iterator: first.Iterator})
 		equal([]any{idsOf(second.Data, id), second.Done}, []any{[]string{w.bad.Id}, true}, "the second page")
+		back := page(w.toBoth, &options{Limit: pointer[uint64](1), Iterator: second.PrevIterator})
+		equal(idsOf(back.Data, id), []string{w.good.Id}, "back on the first page")
 	})
 }

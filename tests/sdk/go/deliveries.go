@@ -6,6 +6,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -190,5 +192,39 @@ func (w *world) again() {
 		receiver.wait(w.goodPath(), w.toBoth.Id, 2)
 		w.finished(task.Id, "endpoint.bulk-replay")
 		equal(len(receiver.wait(w.goodPath(), w.toGood.Id, 1)), 1, "requests for what the filters leave out")
+	})
+
+	step("v1.message-attempt.list-attempted-messages", "a cancelled delivery has failed, and is canceled for those who ask for all statuses", func() {
+		path := receiver.path("cancelled", attempts)
+		made := models.EndpointIn{Url: receiver.url(path), Channels: []string{"cancelled"}}
+		failing := must(endpoint.Create(ctx, app, made, nil))
+		message := w.send(models.MessageIn{EventType: w.void, Channels: []string{"cancelled"}})
+		receiver.wait(path, message.Id, 1)
+		disable := models.EndpointPatch{Disabled: pointer(true)}
+		must(endpoint.Patch(ctx, app, failing.Id, disable))
+		statuses := func(expanded bool, status *models.MessageStatus) []string {
+			listing := &svix.MessageAttemptListAttemptedMessagesOptions{ExpandedStatuses: &expanded, Status: status}
+			page := must(w.svix.MessageAttempt.ListAttemptedMessages(ctx, app, failing.Id, listing))
+			return idsOf(page.Data, func(one models.EndpointMessageOut) string {
+				return fmt.Sprintf("%d %s", one.Status, one.StatusText)
+			})
+		}
+		canceled := []string{"4 canceled"}
+		eventually(func() { equal(statuses(true, nil), canceled, "all statuses") })
+		equal(statuses(true, pointer(models.MESSAGESTATUS_CANCELED)), canceled, "the canceled")
+		equal(statuses(true, pointer(models.MESSAGESTATUS_FAIL)), []string{}, "the failed, of all statuses")
+		equal(statuses(false, nil), []string{"2 fail"}, "the usual statuses")
+	})
+
+	step("v1.message.create", "delivers later if it is asked to", func() {
+		later := time.Now().UTC().Truncate(time.Second).Add(4 * time.Second)
+		created := w.send(models.MessageIn{EventType: w.sent, DeliverAt: &later})
+		equal(created.DeliverAt, later, "deliver at")
+		read := must(w.svix.Message.Get(ctx, app, created.Id, nil))
+		equal(read.DeliverAt, later, "deliver at, of the message that was read")
+		timestamp := receiver.wait(w.goodPath(), created.Id, 1)[0].headers.Get("svix-timestamp")
+		seconds, err := strconv.ParseInt(timestamp, 10, 64)
+		check(err)
+		holds(seconds >= later.Unix(), fmt.Sprintf("it was sent at %d, before %d", seconds, later.Unix()))
 	})
 }

@@ -1,6 +1,6 @@
 module github.com/posthorn/posthorn/tests/sdk/go
 
-go 1.22
+go 1.21
 
 require github.com/svix/svix-webhooks v1.98.0
 

@@ -69,17 +69,13 @@ func (w *world) messages() {
 		equal(w.bare.Payload, object(), "payload")
 	})
 
-	step("v1.message.create", "delivers later if it is asked to", func() {
-		later := time.Now().UTC().Add(time.Hour).Truncate(time.Second)
-		created := must(create(models.MessageIn{EventType: w.void, DeliverAt: &later}, nil))
-		equal(created.DeliverAt, later, "deliver at")
-	})
-
 	step("v1.message.create", "a repeat with the same idempotency key is the same message", func() {
 		key := unique()
 		first := must(create(models.MessageIn{EventType: w.void}, &key))
 		again := must(create(models.MessageIn{EventType: w.void}, &key))
 		equal([]any{again.Id, again.Timestamp}, []any{first.Id, first.Timestamp}, "id and time")
+		other := must(create(models.MessageIn{EventType: w.void}, pointer(unique())))
+		holds(other.Id != first.Id, "another key is the same message, too")
 	})
 
 	step("v1.message.create", "409 when the own id is taken", func() {

@@ -58,12 +58,14 @@ func (w *world) usage() {
 		equal(has(svix.BackgroundTaskListOptions{Status: failed}), false, "is listed as failed")
 	})
 
-	step("v1.background-task.list", "iterates", func() {
+	step("v1.background-task.list", "iterates forwards and backwards", func() {
 		one := pointer[uint64](1)
 		page := must(api.List(ctx, &svix.BackgroundTaskListOptions{Limit: one}))
 		equal([]any{len(page.Data), page.Done}, []any{1, false}, "the first page")
 		following := must(api.List(ctx, &svix.BackgroundTaskListOptions{Limit: one, Iterator: page.Iterator}))
 		holds(following.Data[0].Id != page.Data[0].Id, "the second page is the first")
+		back := must(api.List(ctx, &svix.BackgroundTaskListOptions{Limit: one, Iterator: following.PrevIterator}))
+		equal(back.Data[0].Id, page.Data[0].Id, "back on the first page")
 	})
 
 	step("v1.health.get", "is healthy", func() {

@@ -203,6 +203,7 @@ export async function walk(world) {
       equal(await messages({ before: world.toBoth.timestamp }), [], "before");
       equal(await messages({ after: world.toBoth.timestamp }), all, "after");
       equal(await messages({ limit: 1, iterator: all[0] }), [all[1]], "the next page");
+      equal(await messages({ limit: 1, iterator: `-${all[1]}` }), [all[0]], "back on the first page");
     },
   );
 
@@ -235,13 +236,14 @@ export async function walk(world) {
     },
   );
 
-  await step("v1.message-attempt.list-attempted-destinations", "iterates", async () => {
+  await step("v1.message-attempt.list-attempted-destinations", "iterates forwards and backwards", async () => {
     const page = (iterator) =>
       messageAttempt.listAttemptedDestinations(app, world.toBoth.id, { limit: 1, iterator });
     const first = await page();
     equal([idsOf(first), first.done], [[world.good.id], false], "the first page");
     const second = await page(first.iterator);
     equal([idsOf(second), second.done], [[world.bad.id], true], "the second page");
+    equal(idsOf(await page(second.prevIterator)), [world.good.id], "back on the first page");
   });
 
   await step("v1.message-attempt.expunge-content", "forgets the response", async () => {
@@ -352,5 +354,38 @@ export async function walk(world) {
     await finished(task, "endpoint.bulk-replay");
     const again = await receiver.wait(goodPath, world.toGood.id);
     equal(again.length, 1, "requests for what the filters leave out");
+  });
+
+  await step(
+    "v1.message-attempt.list-attempted-messages",
+    "a cancelled delivery has failed, and is canceled for those who ask for all statuses",
+    async () => {
+      const path = receiver.path("cancelled", ATTEMPTS);
+      const failing = await endpoint.create(app, { url: receiver.url(path), channels: ["cancelled"] });
+      const { id } = await send(world.void, { channels: ["cancelled"] });
+      await receiver.wait(path, id);
+      await endpoint.patch(app, failing.id, { disabled: true });
+      const statuses = async (options) => {
+        const { data } = await messageAttempt.listAttemptedMessages(app, failing.id, options);
+        return data.map(({ status, statusText }) => [status, statusText]);
+      };
+      const canceled = [[4, "canceled"]];
+      const all = { expandedStatuses: true };
+      await eventually(async () => equal(await statuses(all), canceled, "all statuses"));
+      equal(await statuses({ ...all, status: MessageStatus.Canceled }), canceled, "the canceled");
+      equal(await statuses({ ...all, status: MessageStatus.Fail }), [], "the failed, of all statuses");
+      equal(await statuses({ expandedStatuses: false }), [[2, "fail"]], "the usual statuses");
+    },
+  );
+
+  await step("v1.message.create", "delivers later if it is asked to", async () => {
+    const deliverAt = new Date((Math.floor(Date.now() / 1000) + 4) * 1000);
+    const created = await send(world.sent, { deliverAt });
+    equal(created.deliverAt, deliverAt, "deliver at");
+    const { deliverAt: read } = await svix.message.get(app, created.id);
+    equal(read, deliverAt, "deliver at, of the message that was read");
+    const [{ headers }] = await receiver.wait(goodPath, created.id);
+    const sent = Number(headers["svix-timestamp"]) * 1000;
+    holds(sent >= deliverAt.getTime(), `it was sent at ${sent}, before ${deliverAt.getTime()}`);
   });
 }

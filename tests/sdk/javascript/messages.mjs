@@ -49,16 +49,13 @@ export async function walk(world) {
     equal(world.bare.payload, {}, "payload");
   });
 
-  await step("v1.message.create", "delivers later if it is asked to", async () => {
-    const deliverAt = new Date(Math.floor(inMinutes(60) / 1000) * 1000);
-    equal((await create(world.void, { deliverAt })).deliverAt, deliverAt, "deliver at");
-  });
-
   await step("v1.message.create", "a repeat with the same idempotency key is the same message", async () => {
     const idempotencyKey = unique();
     const first = await create(world.void, {}, { idempotencyKey });
     const again = await create(world.void, {}, { idempotencyKey });
     equal([again.id, again.timestamp], [first.id, first.timestamp], "id and time");
+    const other = await create(world.void, {}, { idempotencyKey: unique() });
+    holds(other.id !== first.id, "another key is the same message, too");
   });
 
   await step("v1.message.create", "409 when the own id is taken", async () => {

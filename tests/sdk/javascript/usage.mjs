@@ -44,11 +44,13 @@ export async function walk(world) {
     equal(await has({ status: BackgroundTaskStatus.Failed }), false, "is listed as failed");
   });
 
-  await step("v1.background-task.list", "iterates", async () => {
+  await step("v1.background-task.list", "iterates forwards and backwards", async () => {
     const page = await backgroundTask.list({ limit: 1 });
     equal([page.data.length, page.done], [1, false], "the first page");
     const following = await backgroundTask.list({ limit: 1, iterator: page.iterator });
     holds(following.data[0].id !== page.data[0].id, "the second page is the first");
+    const back = await backgroundTask.list({ limit: 1, iterator: following.prevIterator });
+    equal(back.data.map(({ id }) => id), [page.data[0].id], "back on the first page");
   });
 
   await step("v1.health.get", "is healthy", async () => {

@@ -9,6 +9,7 @@ from svix.models import (
     ApplicationIn,
     BulkReplayIn,
     EndpointIn,
+    EndpointPatch,
     EndpointSecretRotateIn,
     EventExampleIn,
     MessageIn,
@@ -223,6 +224,7 @@ def walk(world):
         equal(messages(before=world.to_good.timestamp), [world.to_both.id], "before")
         holds(world.to_both.id not in messages(after=world.to_both.timestamp), "after shows what came before")
         equal(messages(limit=1, iterator=everything[0]), [everything[1]], "the next page")
+        equal(messages(limit=1, iterator=f"-{everything[1]}"), [everything[0]], "back on the first page")
 
     @step("v1.message-attempt.list-attempted-messages", "shows the status, and the content only if it is wanted")
     def _():
@@ -246,7 +248,7 @@ def walk(world):
         equal(destinations(world.to_good), {world.good.id: "success"}, "of one for the first")
         equal(destinations(world.to_nobody), {}, "of one for nobody")
 
-    @step("v1.message-attempt.list-attempted-destinations", "iterates")
+    @step("v1.message-attempt.list-attempted-destinations", "iterates forwards and backwards")
     def _():
         def page(**more):
             listing = options.MessageAttemptListAttemptedDestinationsOptions(limit=1, **more)
@@ -256,6 +258,8 @@ def walk(world):
         equal(([one.id for one in first.data], first.done), ([world.good.id], False), "the first page")
         second = page(iterator=first.iterator)
         equal(([one.id for one in second.data], second.done), ([world.bad.id], True), "the second page")
+        back = page(iterator=second.prev_iterator)
+        equal([one.id for one in back.data], [world.good.id], "back on the first page")
 
     @step("v1.message-attempt.expunge-content", "forgets the response")
     def _():
@@ -385,3 +389,34 @@ def walk(world):
         finished(task, "endpoint.bulk-replay")
         again = [one for one in receiver.received(good_path) if one.headers["svix-id"] == world.to_good.id]
         equal(len(again), 1, "requests for what the filters leave out")
+
+    @step(
+        "v1.message-attempt.list-attempted-messages",
+        "a cancelled delivery has failed, and is canceled for those who ask for all statuses",
+    )
+    def _():
+        path = receiver.path("cancelled", failures=ATTEMPTS)
+        endpoint = svix.endpoint.create(app, EndpointIn(url=receiver.url(path), channels=["cancelled"]))
+        message = send(world.void, channels=["cancelled"])
+        receiver.wait(path, message.id)
+        svix.endpoint.patch(app, endpoint.id, EndpointPatch(disabled=True))
+
+        def statuses(**more):
+            listing = options.MessageAttemptListAttemptedMessagesOptions(**more)
+            found = svix.message_attempt.list_attempted_messages(app, endpoint.id, listing).data
+            return [(one.status.value, one.status_text.value) for one in found]
+
+        eventually(lambda: equal(statuses(expanded_statuses=True), [(4, "canceled")], "all statuses"))
+        equal(statuses(expanded_statuses=True, status=MessageStatus.CANCELED), [(4, "canceled")], "the canceled")
+        equal(statuses(expanded_statuses=True, status=MessageStatus.FAIL), [], "the failed, of all statuses")
+        equal(statuses(expanded_statuses=False), [(2, "fail")], "the usual statuses")
+
+    @step("v1.message.create", "delivers later if it is asked to")
+    def _():
+        later = now().replace(microsecond=0) + datetime.timedelta(seconds=4)
+        message = send(world.sent, deliver_at=later)
+        equal(message.deliver_at, later, "deliver at")
+        equal(svix.message.get(app, message.id).deliver_at, later, "deliver at, of the message that was read")
+        request = receiver.wait(good_path, message.id)[0]
+        sent = int(request.headers["svix-timestamp"])
+        holds(sent >= later.timestamp(), f"it was sent at {sent}, before {later.timestamp():.0f}")

@@ -52,12 +52,14 @@ def walk(world):
         holds(world.stats_task not in listed(task=BackgroundTaskType.ENDPOINT_RECOVER), "listed for another task")
         holds(world.stats_task not in listed(status=BackgroundTaskStatus.FAILED), "listed as failed")
 
-    @step("v1.background-task.list", "iterates")
+    @step("v1.background-task.list", "iterates forwards and backwards")
     def _():
         page = svix.background_task.list(options.BackgroundTaskListOptions(limit=1))
         equal((len(page.data), page.done), (1, False), "the first page")
         following = svix.background_task.list(options.BackgroundTaskListOptions(limit=1, iterator=page.iterator))
         holds(following.data[0].id != page.data[0].id, "the second page is the first")
+        back = svix.background_task.list(options.BackgroundTaskListOptions(limit=1, iterator=following.prev_iterator))
+        equal([one.id for one in back.data], [page.data[0].id], "back on the first page")
 
     @step("v1.health.get", "is healthy")
     def _():

@@ -587,7 +587,13 @@ impl Attempts<'_> {
                     iterator: some(&all[0]),
                     ..Default::default()
                 };
-                at_good(next, &all[1..2], "the next page").await
+                at_good(next, &all[1..2], "the next page").await?;
+                let back = Options {
+                    limit: Some(1),
+                    iterator: Some(format!("-{}", all[1])),
+                    ..Default::default()
+                };
+                at_good(back, &all[..1], "back on the first page").await
             },
         )
         .await;
@@ -661,7 +667,7 @@ impl Attempts<'_> {
 
         step(
             "v1.message-attempt.list-attempted-destinations",
-            "iterates",
+            "iterates forwards and backwards",
             async || {
                 let first = page(
                     "to both",
@@ -689,7 +695,17 @@ impl Attempts<'_> {
                     (ids(&second), &second["done"]),
                     ([w.id("bad")?], true),
                     "the second page",
+                )?;
+                let iterator = second["prevIterator"].as_str().map(str::to_owned);
+                let back = page(
+                    "to both",
+                    Options {
+                        limit: Some(1),
+                        iterator,
+                    },
                 )
+                .await?;
+                equal(ids(&back), [w.id("good")?], "back on the first page")
             },
         )
         .await;

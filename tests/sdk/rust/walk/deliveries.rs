@@ -3,13 +3,16 @@
 //! The server has to give up soon: these steps expect three attempts within a few seconds.
 
 use serde_json::{Value, json};
-use svix::api::{EndpointGetStatsOptions, MessageAttemptListByMsgOptions};
+use svix::api::{
+    EndpointGetStatsOptions, MessageAttemptListAttemptedMessagesOptions,
+    MessageAttemptListByMsgOptions,
+};
 use svix::webhooks::Webhook;
 
 use crate::World;
 use crate::harness::{
-    APART, Outcome, Request, equal, eventually, fails, holds, later, made, now, sorted, step,
-    string, value,
+    APART, Outcome, Request, each, equal, eventually, fails, holds, later, made, now, sorted, step,
+    string, time, value,
 };
 use crate::sdk::{MessageIn, TYPES};
 use crate::usage::finished;
@@ -53,6 +56,8 @@ pub async fn again(w: &World, app: &str) {
     deliveries.examples().await;
     deliveries.recover().await;
     deliveries.replay().await;
+    deliveries.cancelled().await;
+    deliveries.later().await;
 }
 
 impl Deliveries<'_> {
@@ -455,6 +460,63 @@ impl Deliveries<'_> {
             finished(w, task.id, "endpoint.bulk-replay").await?;
             let left_out = w.receiver.wait(&self.good_path, &w.id("to good")?, 1).await?;
             equal(left_out.len(), 1, "requests for what the filters leave out")
+        })
+        .await;
+    }
+
+    async fn cancelled(&self) {
+        type Options = MessageAttemptListAttemptedMessagesOptions;
+        let w = self.w;
+
+        step(
+            "v1.message-attempt.list-attempted-messages",
+            "a cancelled delivery has failed, and is canceled for those who ask for all statuses",
+            async || {
+                let path = w.receiver.path("cancelled", ATTEMPTS);
+                let failing = json!({"url": w.receiver.url(&path), "channels": ["cancelled"]});
+                let failing = string(&self.endpoint(failing).await?["id"]);
+                let message = json!({"eventType": w.text("void")?, "payload": {"number": 1}, "channels": ["cancelled"]});
+                let message = self.send(message).await?;
+                w.receiver.wait(&path, &string(&message["id"]), 1).await?;
+                let disable = made(json!({"disabled": true}));
+                w.svix.endpoint().patch(self.app.clone(), failing.clone(), disable).await?;
+
+                let shows = async |expanded, status: Option<u8>, expected: Value, what: &str| -> Outcome {
+                    let options = Options {
+                        expanded_statuses: Some(expanded),
+                        status: status.map(|status| made(json!(status))),
+                        ..Default::default()
+                    };
+                    let attempts = w.svix.message_attempt();
+                    let page = attempts.list_attempted_messages(self.app.clone(), failing.clone(), Some(options)).await?;
+                    let page = value(&page);
+                    equal([each(&page, "status"), each(&page, "statusText")], expected, what)
+                };
+                let canceled = json!([[4], ["canceled"]]);
+                eventually(async || shows(true, None, canceled.clone(), "all statuses").await).await?;
+                shows(true, Some(4), canceled, "the canceled").await?;
+                shows(true, Some(2), json!([[], []]), "the failed, of all statuses").await?;
+                shows(false, None, json!([[2], ["fail"]]), "the usual statuses").await
+            },
+        )
+        .await;
+    }
+
+    async fn later(&self) {
+        let w = self.w;
+
+        step("v1.message.create", "delivers later if it is asked to", async || {
+            let seconds = time(&now()).timestamp() + 4;
+            let at = json!(chrono::DateTime::from_timestamp(seconds, 0));
+            let message = json!({"eventType": w.text("sent")?, "payload": {"number": 1}, "deliverAt": at});
+            let created = self.send(message).await?;
+            equal(time(&created["deliverAt"]).timestamp(), seconds, "deliver at")?;
+            let id = string(&created["id"]);
+            let read = value(&w.svix.message().get(self.app.clone(), id.clone(), None).await?);
+            equal(time(&read["deliverAt"]).timestamp(), seconds, "deliver at, of the message that was read")?;
+            let request = self.arrived(&id).await?;
+            let sent: i64 = request.header("svix-timestamp").parse().unwrap_or_default();
+            holds(sent >= seconds, &format!("it was sent at {sent}, before {seconds}"))
         })
         .await;
     }

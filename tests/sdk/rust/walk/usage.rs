@@ -100,22 +100,28 @@ pub async fn walk(w: &World) {
     )
     .await;
 
-    step("v1.background-task.list", "iterates", async || {
-        let listing = |iterator| {
-            Some(BackgroundTaskListOptions {
-                limit: Some(1),
-                iterator,
-                ..Default::default()
-            })
-        };
-        let page = api.list(listing(None)).await?;
-        equal((page.data.len(), page.done), (1, false), "the first page")?;
-        let following = api.list(listing(page.iterator.clone())).await?;
-        holds(
-            ids(&following) != ids(&page),
-            "the second page is the first",
-        )
-    })
+    step(
+        "v1.background-task.list",
+        "iterates forwards and backwards",
+        async || {
+            let listing = |iterator| {
+                Some(BackgroundTaskListOptions {
+                    limit: Some(1),
+                    iterator,
+                    ..Default::default()
+                })
+            };
+            let page = api.list(listing(None)).await?;
+            equal((page.data.len(), page.done), (1, false), "the first page")?;
+            let following = api.list(listing(page.iterator.clone())).await?;
+            holds(
+                ids(&following) != ids(&page),
+                "the second page is the first",
+            )?;
+            let back = api.list(listing(following.prev_iterator.clone())).await?;
+            equal(ids(&back), ids(&page), "back on the first page")
+        },
+    )
     .await;
 
     step("v1.health.get", "is healthy", async || {

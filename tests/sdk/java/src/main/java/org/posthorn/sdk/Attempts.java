@@ -229,6 +229,8 @@ record Attempts(Walk walk, MessageAttempt api, String app) {
             holds(!after.contains(walk.toBoth.getId()), "after shows what came before");
             List<String> next = attemptedIds(it -> { it.setLimit(1L); it.setIterator(all.get(0)); });
             equal(next, all.subList(1, 2), "the next page");
+            List<String> back = attemptedIds(it -> { it.setLimit(1L); it.setIterator("-" + all.get(1)); });
+            equal(back, all.subList(0, 1), "back on the first page");
         });
 
         step("v1.message-attempt.list-attempted-messages", "shows the status, and the content only if it is wanted", () -> {
@@ -255,7 +257,7 @@ record Attempts(Walk walk, MessageAttempt api, String app) {
             equal(destinationsOf(walk.toNobody), List.of(), "of one for nobody");
         });
 
-        step("v1.message-attempt.list-attempted-destinations", "iterates", () -> {
+        step("v1.message-attempt.list-attempted-destinations", "iterates forwards and backwards", () -> {
             MessageAttemptListAttemptedDestinationsOptions listing = new MessageAttemptListAttemptedDestinationsOptions();
             listing.setLimit(1L);
             ListResponseMessageEndpointOut first = api.listAttemptedDestinations(app, walk.toBoth.getId(), listing);
@@ -265,6 +267,9 @@ record Attempts(Walk walk, MessageAttempt api, String app) {
             ListResponseMessageEndpointOut second = api.listAttemptedDestinations(app, walk.toBoth.getId(), listing);
             equal(list(each(second.getData(), MessageEndpointOut::getId), second.getDone()),
                     list(List.of(walk.bad.getId()), true), "the second page");
+            listing.setIterator(second.getPrevIterator());
+            ListResponseMessageEndpointOut back = api.listAttemptedDestinations(app, walk.toBoth.getId(), listing);
+            equal(each(back.getData(), MessageEndpointOut::getId), List.of(walk.good.getId()), "back on the first page");
         });
     }
 }

@@ -19,16 +19,19 @@ import com.svix.Webhook;
 import com.svix.api.Endpoint;
 import com.svix.api.EndpointGetStatsOptions;
 import com.svix.api.Message;
+import com.svix.api.MessageAttemptListAttemptedMessagesOptions;
 import com.svix.exceptions.WebhookVerificationException;
 import com.svix.models.ApplicationIn;
 import com.svix.models.BulkReplayIn;
 import com.svix.models.EndpointIn;
 import com.svix.models.EndpointOut;
+import com.svix.models.EndpointPatch;
 import com.svix.models.EndpointSecretRotateIn;
 import com.svix.models.EndpointStats;
 import com.svix.models.EventExampleIn;
 import com.svix.models.MessageIn;
 import com.svix.models.MessageOut;
+import com.svix.models.MessageStatus;
 import com.svix.models.RecoverIn;
 import com.svix.models.RecoverOut;
 import com.svix.models.ReplayIn;
@@ -36,6 +39,7 @@ import com.svix.models.ReplayOut;
 import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * What arrives, its signatures, and sending again.
@@ -185,6 +189,14 @@ final class Deliveries {
         });
     }
 
+    private List<List<Object>> statuses(
+            EndpointOut at, Consumer<MessageAttemptListAttemptedMessagesOptions> options) throws Exception {
+        MessageAttemptListAttemptedMessagesOptions listing =
+                with(new MessageAttemptListAttemptedMessagesOptions(), options);
+        return each(walk.svix.getMessageAttempt().listAttemptedMessages(app, at.getId(), listing).getData(),
+                one -> list(one.getStatus(), one.getStatusText()));
+    }
+
     private void repair() throws Exception {
         Usage usage = new Usage(walk);
 
@@ -231,6 +243,32 @@ final class Deliveries {
             receiver.await(goodPath, walk.toBoth.getId(), 2);
             usage.finished(task.getId(), "endpoint.bulk-replay");
             equal(receiver.await(goodPath, walk.toGood.getId(), 1).size(), 1, "requests for what was left out");
+        });
+
+        step("v1.message-attempt.list-attempted-messages", "a cancelled delivery has failed, and is canceled for those who ask for all statuses", () -> {
+            String path = receiver.path("cancelled", ATTEMPTS);
+            EndpointOut failing =
+                    endpoint.create(app, new EndpointIn().url(receiver.url(path)).channels(set("cancelled")));
+            MessageOut message = send(message(walk.voided).channels(set("cancelled")));
+            receiver.await(path, message.getId());
+            endpoint.patch(app, failing.getId(), new EndpointPatch().disabled(true));
+            List<Object> canceled = list(list(4, "canceled"));
+            eventually(() -> {
+                equal(statuses(failing, it -> it.setExpandedStatuses(true)), canceled, "all statuses");
+                return null;
+            });
+            equal(statuses(failing, it -> { it.setExpandedStatuses(true); it.setStatus(MessageStatus.CANCELED); }),
+                    canceled, "the canceled");
+            equal(statuses(failing, it -> { it.setExpandedStatuses(true); it.setStatus(MessageStatus.FAIL); }),
+                    list(), "the failed, of all statuses");
+            equal(statuses(failing, it -> it.setExpandedStatuses(false)), list(list(2, "fail")), "the usual statuses");
+        });
+
+        step("v1.message.create", "the SDK drops the time that a message is to be delivered at", () -> {
+            OffsetDateTime later = OffsetDateTime.now().plusHours(1);
+            MessageOut created = send(message(walk.sent).deliverAt(later));
+            equal(created.getDeliverAt(), null, "no longer dropped, so write a real step and change table.py");
+            receiver.await(goodPath, created.getId());
         });
     }
 }

@@ -73,13 +73,16 @@ record Usage(Walk walk) {
             equal(lists(it -> it.setStatus(BackgroundTaskStatus.FAILED)), false, "is listed as failed");
         });
 
-        step("v1.background-task.list", "iterates", () -> {
+        step("v1.background-task.list", "iterates forwards and backwards", () -> {
             BackgroundTaskListOptions listing = with(new BackgroundTaskListOptions(), it -> it.setLimit(1L));
             ListResponseBackgroundTaskOut page = api.list(listing);
             equal(list(page.getData().size(), page.getDone()), list(1, false), "the first page");
             listing.setIterator(page.getIterator());
-            String following = api.list(listing).getData().get(0).getId();
-            holds(!following.equals(page.getData().get(0).getId()), "the second page is the first");
+            ListResponseBackgroundTaskOut following = api.list(listing);
+            String first = page.getData().get(0).getId();
+            holds(!following.getData().get(0).getId().equals(first), "the second page is the first");
+            listing.setIterator(following.getPrevIterator());
+            equal(api.list(listing).getData().get(0).getId(), first, "back on the first page");
         });
 
         step("v1.health.get", "is healthy", () -> new Health(walk.svix.getHttpClient()).get());

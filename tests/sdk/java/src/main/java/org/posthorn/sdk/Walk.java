@@ -65,5 +65,7 @@ public final class Walk {
         new Access(walk).run();
         new OperationalWebhooks(walk).run();
         new Unserved(walk).run();
+        // Idle threads of the SDK's HTTP client would keep the process for half a minute.
+        System.exit(0);
     }
 }
