@@ -48,6 +48,7 @@ pub(crate) fn job(
         endpoint: endpoint.clone(),
         event_type: event.event_type.clone(),
         accepted_at: event.accepted_at,
+        callback: None,
         deliver_at: None,
         deadline: now.plus(WINDOW),
         attempt: AttemptNumber::FIRST,

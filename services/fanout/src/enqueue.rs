@@ -14,7 +14,9 @@ pub fn jobs(event: &Event, verdicts: &[EndpointVerdict], window: Duration) -> Ve
     matched.map(|v| job(event, &v.endpoint, window)).collect()
 }
 
-fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJob {
+/// The delivery of an event to an endpoint.
+#[must_use]
+pub fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJob {
     let meta = &event.meta;
     DeliveryJob {
         meta: JobMeta {
@@ -26,6 +28,7 @@ fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJob {
             endpoint: endpoint.clone(),
             event_type: meta.event_type.clone(),
             accepted_at: meta.accepted_at,
+            callback: None,
             deliver_at: meta.deliver_at,
             deadline: meta.starts_at().plus(window),
             attempt: AttemptNumber::FIRST,

@@ -4,6 +4,7 @@
 //! stored: what is stored already is not published again, so that an outage longer than the duplicate
 //! window makes no second job; shown by `while_no_verdict_can_be_stored_no_job_is_published_again`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
@@ -13,9 +14,11 @@ use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, error_chain, metric};
 use posthorn_event_schema::{
     ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FrameError, Outcome, Timestamp,
+    Verdict,
 };
 use tracing::{Instrument, Span};
 
+use crate::callback::Callbacks;
 use crate::{enqueue, matching};
 
 /// Pause before what could not be stored is tried again, or an event is handed out again.
@@ -35,6 +38,8 @@ pub struct Handler {
     pub snapshot: Snapshot,
     /// How long after acceptance a delivery may still be attempted.
     pub window: Duration,
+    /// Which events have callbacks.
+    pub callbacks: Arc<Callbacks>,
     /// When to stop repeating what fails.
     pub shutdown: Shutdown,
 }
@@ -109,8 +114,15 @@ impl Handler {
         if source == Source::Events && event.meta.starts_at() > now() {
             return self.put_off(&event).await;
         }
-        let verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
-        let jobs = enqueue::jobs(&event, &verdicts, self.window);
+        let mut verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
+        let mut jobs = enqueue::jobs(&event, &verdicts, self.window);
+        if let Some(callback) = self.callbacks.job(&event, self.window) {
+            verdicts.push(EndpointVerdict {
+                endpoint: callback.meta.endpoint.clone(),
+                verdict: Verdict::Matched,
+            });
+            jobs.push(callback);
+        }
         let matched = jobs.len();
         describe(&event, matched);
         self.store_jobs(jobs).await?;

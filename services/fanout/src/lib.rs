@@ -1,6 +1,7 @@
 //! fanout: decides who receives an event, and enqueues one job per endpoint.
 //!
 //! - [`matching`]: the decision, pure.
+//! - [`callback`]: what an event asks for itself, pure.
 //! - [`enqueue`]: from decision to jobs and verdicts, pure.
 //! - [`handle`]: one event from EVENTS to its ack.
 //!
@@ -12,6 +13,7 @@
 //!
 //! Its configuration is the watched snapshot; PostgreSQL is not needed.
 
+pub mod callback;
 pub mod config;
 pub mod enqueue;
 pub mod handle;

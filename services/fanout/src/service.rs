@@ -43,6 +43,7 @@ impl Fanout {
             bus,
             snapshot,
             window: config.delivery_window,
+            callbacks: Arc::new(config.callbacks.clone()),
             shutdown: context.shutdown.clone(),
         };
         Ok(Self {

@@ -52,6 +52,21 @@ pub struct Timed {
     pub headers: AttemptHeaders,
 }
 
+impl Timed {
+    /// No request was made; `words` say why, fit for the customer.
+    #[must_use]
+    pub fn not_sent(words: &str) -> Self {
+        Self {
+            answer: Answer::Failed {
+                class: FailureClass::Request,
+                words: words.to_owned(),
+            },
+            took: Duration::ZERO,
+            headers: AttemptHeaders::default(),
+        }
+    }
+}
+
 impl Kept {
     /// Keeps the beginning of what was read. `ended` tells whether the body ended there.
     #[must_use]

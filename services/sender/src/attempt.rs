@@ -22,7 +22,7 @@ use crate::classify;
 use crate::client::Client;
 use crate::endpoint::{Endpoints, Prepared};
 use crate::lanes::{Finish, Lesson};
-use crate::request::{self, Style};
+use crate::request::{self, DeliveryRequest, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
 
@@ -66,10 +66,40 @@ pub struct Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept;
 
-/// What the look-up of an endpoint came to.
+/// What the look-up of a delivery's receiver came to.
 enum Target {
-    Ready(Arc<EndpointSnapshot>, Arc<Prepared>),
+    Ready(Receiver),
     Cancel(CancelReason),
+}
+
+/// Who receives a delivery.
+enum Receiver {
+    Endpoint(Arc<EndpointSnapshot>, Arc<Prepared>),
+    /// The URL that the event itself names.
+    Callback(String),
+}
+
+impl Receiver {
+    fn url(&self) -> &str {
+        match self {
+            Self::Endpoint(snapshot, _) => &snapshot.url,
+            Self::Callback(url) => url,
+        }
+    }
+
+    fn schedule(&self) -> Option<&RetrySchedule> {
+        match self {
+            Self::Endpoint(_, prepared) => prepared.schedule.as_ref(),
+            Self::Callback(_) => None,
+        }
+    }
+
+    fn rate(&self) -> Option<u16> {
+        match self {
+            Self::Endpoint(snapshot, _) => snapshot.throttle_rate,
+            Self::Callback(_) => None,
+        }
+    }
 }
 
 impl Attempts {
@@ -82,7 +112,7 @@ impl Attempts {
     /// [`Kept`] when a failure of our own prevents it.
     pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
         match self.target(job).await? {
-            Target::Ready(snapshot, prepared) => self.attempt(job, &snapshot, &prepared).await,
+            Target::Ready(receiver) => self.attempt(job, &receiver).await,
             Target::Cancel(reason) => self.cancel(job, reason).await,
         }
     }
@@ -91,6 +121,9 @@ impl Attempts {
         let meta = &job.meta;
         if now() > meta.deadline {
             return Ok(Target::Cancel(CancelReason::DeadlinePassed));
+        }
+        if let Some(url) = &meta.callback {
+            return Ok(Target::Ready(Receiver::Callback(url.clone())));
         }
         let Some(snapshot) = self.look_up(job).await? else {
             self.endpoints.forget(&meta.endpoint);
@@ -103,7 +136,7 @@ impl Attempts {
             return Ok(Target::Cancel(CancelReason::Requested));
         }
         match self.endpoints.get(&snapshot, now()) {
-            Ok(prepared) => Ok(Target::Ready(snapshot, prepared)),
+            Ok(prepared) => Ok(Target::Ready(Receiver::Endpoint(snapshot, prepared))),
             Err(error) => {
                 let reason = error_chain::chain(&error);
                 tracing::error!(
@@ -140,17 +173,27 @@ impl Attempts {
         }
     }
 
-    async fn attempt(
-        &self,
-        job: &DeliveryJob,
-        snapshot: &EndpointSnapshot,
-        prepared: &Prepared,
-    ) -> Result<Ended, Kept> {
+    async fn attempt(&self, job: &DeliveryJob, receiver: &Receiver) -> Result<Ended, Kept> {
         let started_at = now();
-        let timed = self.post(job, prepared, started_at).await;
+        let request = match receiver {
+            Receiver::Endpoint(_, prepared) => {
+                Ok(request::build(&self.style, prepared, job, started_at))
+            }
+            Receiver::Callback(url) => request::build_callback(&self.style, url, &job.body),
+        };
+        let timed = match request {
+            Ok(request) => self.post(job, request).await,
+            Err(words) => Timed::not_sent(words),
+        };
         let ended_at = now();
         let retry_after = wished(&timed.answer, ended_at);
-        let decision = self.decide(job, prepared, &timed.answer, ended_at, retry_after);
+        let decision = self.decide(
+            job,
+            receiver.schedule(),
+            &timed.answer,
+            ended_at,
+            retry_after,
+        );
         let progress = match decision {
             None => Progress::Delivered,
             Some(Decision::Retry { at, .. }) => Progress::Waiting {
@@ -163,7 +206,7 @@ impl Attempts {
             started_at,
             took: timed.took,
         };
-        let record = record(job, snapshot, started_at, timed, progress);
+        let record = record(job, receiver.url(), started_at, timed, progress);
         count(&record, ended_at.since(job.meta.starts_at()));
         let placed = match decision {
             Some(Decision::Retry { at, lane }) => Some(self.place(job, lane, at).await?),
@@ -178,12 +221,11 @@ impl Attempts {
                 hold_until,
                 kept: false,
             },
-            rate: Some(snapshot.throttle_rate),
+            rate: Some(receiver.rate()),
         })
     }
 
-    async fn post(&self, job: &DeliveryJob, prepared: &Prepared, at: Timestamp) -> Timed {
-        let request = request::build(&self.style, prepared, job, at);
+    async fn post(&self, job: &DeliveryJob, request: DeliveryRequest) -> Timed {
         let span = tracing::info_span!(
             "post",
             otel.name = "POST",
@@ -212,7 +254,7 @@ impl Attempts {
     fn decide(
         &self,
         job: &DeliveryJob,
-        prepared: &Prepared,
+        own_schedule: Option<&RetrySchedule>,
         answer: &Answer,
         ended_at: Timestamp,
         retry_after: Option<Duration>,
@@ -221,7 +263,7 @@ impl Attempts {
         let failed = Failed {
             endpoint: &job.meta.endpoint,
             attempt: job.meta.attempt,
-            trigger: job.meta.trigger,
+            once: job.meta.trigger == Trigger::Manual || job.meta.callback.is_some(),
             ended_at,
             deadline: job.meta.deadline,
             retry_after,
@@ -231,8 +273,7 @@ impl Attempts {
             .snapshot
             .retry_waits(&meta.organization, &meta.event_type)
             .map(|waits| RetrySchedule::from_millis(&waits));
-        let schedule = prepared.schedule.as_ref();
-        let schedule = retry::applicable(schedule, of_type.as_ref(), &self.schedule);
+        let schedule = retry::applicable(own_schedule, of_type.as_ref(), &self.schedule);
         Some(retry::decide(&failed, schedule))
     }
 
@@ -312,7 +353,7 @@ fn wished(answer: &Answer, now: Timestamp) -> Option<Duration> {
 
 fn record(
     job: &DeliveryJob,
-    snapshot: &EndpointSnapshot,
+    url: &str,
     started_at: Timestamp,
     timed: Timed,
     progress: Progress,
@@ -343,7 +384,7 @@ fn record(
         accepted_at: meta.accepted_at,
         attempt: meta.attempt,
         trigger: meta.trigger,
-        url: snapshot.url.clone(),
+        url: url.to_owned(),
         started_at,
         duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
         response,

@@ -46,12 +46,7 @@ pub fn build(
     let timestamp = now.as_unix_seconds();
     let signature = endpoint.signer.header_value(id, timestamp, &job.body);
     let [id_name, timestamp_name, signature_name] = names(style.headers);
-    let mut headers = HeaderMap::with_capacity(10 + endpoint.headers.len());
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    // Never decoded, so a compressed bomb stays small; a capped text of it would be unreadable.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(USER_AGENT, style.user_agent.clone());
+    let mut headers = common_headers(style, endpoint.headers.len());
     headers.insert(id_name, text(id));
     headers.insert(timestamp_name, HeaderValue::from(timestamp));
     headers.insert(signature_name, text(&signature));
@@ -64,6 +59,39 @@ pub fn build(
         headers,
         body: job.body.clone(),
     }
+}
+
+/// Builds the request of a callback: no signature, because its receiver has no secret, and nothing of
+/// ours that it did not ask for.
+///
+/// # Errors
+/// In words fit for the customer, when the URL is not one that can be posted to.
+pub fn build_callback(
+    style: &Style,
+    url: &str,
+    body: &Bytes,
+) -> Result<DeliveryRequest, &'static str> {
+    let url = url::Url::parse(url).map_err(|_no_url| "the callback URL does not parse")?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("the callback URL must begin with http:// or https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the callback URL must not contain a user or a password");
+    }
+    let mut headers = common_headers(style, 0);
+    headers.insert(ATTEMPT_HEADER, HeaderValue::from(1));
+    let body = body.clone();
+    Ok(DeliveryRequest { url, headers, body })
+}
+
+fn common_headers(style: &Style, more: usize) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(10 + more);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    // Never decoded, so a compressed bomb stays small; a capped text of it would be unreadable.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(USER_AGENT, style.user_agent.clone());
+    headers
 }
 
 fn names(style: HeaderStyle) -> [HeaderName; 3] {

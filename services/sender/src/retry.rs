@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posthorn_chassis::env::{format_duration, parse_duration};
 use posthorn_event_schema::subject::Lane;
-use posthorn_event_schema::{AttemptNumber, EndpointId, Timestamp, Trigger};
+use posthorn_event_schema::{AttemptNumber, EndpointId, Timestamp};
 use posthorn_signing::digest::digest_parts;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
@@ -98,8 +98,8 @@ pub struct Failed<'a> {
     pub endpoint: &'a EndpointId,
     /// Which attempt failed.
     pub attempt: AttemptNumber,
-    /// What asked for it.
-    pub trigger: Trigger,
+    /// There is no second attempt: a person asked for it, or it is a callback.
+    pub once: bool,
     /// When it ended.
     pub ended_at: Timestamp,
     /// No attempt starts after this.
@@ -125,12 +125,12 @@ pub enum Decision {
 /// Decides what follows a failed attempt.
 ///
 /// The receiver's wish may lengthen a wait, never shorten it. A wait that would pass the deadline
-/// ends [`LAST_CHANCE`] before it. A delivery that a person asked for is never retried.
+/// ends [`LAST_CHANCE`] before it.
 #[must_use]
 pub fn decide(failed: &Failed<'_>, schedule: &RetrySchedule) -> Decision {
-    let step = match (failed.trigger, schedule.wait_after(failed.attempt)) {
-        (Trigger::Scheduled, Some(step)) => step,
-        (Trigger::Manual, _) | (_, None) => return Decision::Exhausted,
+    let step = schedule.wait_after(failed.attempt);
+    let Some(step) = step.filter(|_| !failed.once) else {
+        return Decision::Exhausted;
     };
     let last = failed.deadline.minus(LAST_CHANCE);
     if failed.ended_at >= last {
@@ -207,7 +207,7 @@ mod tests {
         Failed {
             endpoint,
             attempt: AttemptNumber::new(attempt),
-            trigger: Trigger::Scheduled,
+            once: false,
             ended_at: at(ended_at),
             deadline: at(48 * HOUR),
             retry_after: hint.map(Duration::from_secs),
@@ -265,7 +265,7 @@ mod tests {
             Decision::Exhausted
         );
         let manual = Failed {
-            trigger: Trigger::Manual,
+            once: true,
             ..failed(&endpoint, 1, 0, None)
         };
         assert_eq!(decide(&manual, &schedule), Decision::Exhausted);

@@ -39,6 +39,9 @@ pub struct JobMeta {
     pub event_type: EventType,
     /// When the event was accepted: its place in history.
     pub accepted_at: Timestamp,
+    /// Where a callback goes, which has no endpoint: unsigned, and once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
     /// When its deliveries could begin, for an event that was put off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_at: Option<Timestamp>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthorn_chassis::{Context, Service, Shutdown};
+use posthorn_chassis::{Context, Env, Service, Shutdown};
 use posthorn_e2e::Streams;
 use posthorn_event_schema::{EndpointSnapshot, Event};
 use posthorn_fanout::{Fanout, FanoutConfig};
@@ -35,7 +35,7 @@ fn event(revision: u64) -> Event {
 async fn build(streams: &Streams, context: &Context) -> Fanout {
     let config = FanoutConfig {
         in_flight: 16,
-        delivery_window: Duration::from_secs(3600),
+        ..FanoutConfig::from_env(&mut Env::from_pairs::<_, &str, &str>([]))
     };
     Fanout::build(&config, streams.bus.clone(), context)
         .await

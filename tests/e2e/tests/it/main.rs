@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod authorization;
+mod callback;
 mod crash;
 mod delivery;
 mod dev;
