@@ -10,6 +10,7 @@ mod dev;
 mod doors;
 mod fan_out;
 mod idempotency;
+mod import;
 mod nats_doors;
 mod official;
 mod openapi;
