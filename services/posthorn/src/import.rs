@@ -10,8 +10,10 @@
 //! | `source`, `extras` | what Svix has, as its API shows it |
 //! | `translate` | from a source's object to the target's: pure |
 //! | `walk` | the order of everything: event types, applications, their endpoints |
+//! | `bring` | one object: the target is told of it |
 //! | `report` | what became of each object |
 
+mod bring;
 mod extras;
 mod remote;
 mod report;
@@ -142,7 +144,7 @@ async fn import(settings: &ImportSettings, args: &SvixArgs) -> anyhow::Result<Ex
     output::line(if args.json {
         report.to_json(args.dry_run, failure.as_ref())
     } else {
-        report.to_text(args.dry_run)
+        report.to_text(args.dry_run, failure.is_none())
     });
     Ok(match failure {
         Some(error) => failed(&error),

@@ -1,5 +1,8 @@
 //! Asking one of the two servers: one place for tokens, deadlines, repetition and words for people.
 
+mod address;
+
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -20,8 +23,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 64 * 1_024 * 1_024;
 /// How much of an error's text is repeated to a person.
 const SHOWN_CHARS: usize = 300;
-/// Where both APIs begin.
-const BASE_PATH: [&str; 2] = ["api", "v1"];
 
 /// A server's REST API.
 pub(super) struct Remote {
@@ -43,6 +44,18 @@ pub(super) struct Ask<'a> {
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) body: Option<&'a Value>,
 }
+
+/// A server that fails at one request again and again, and perhaps at no other.
+#[derive(Debug)]
+pub(super) struct Broken(String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
 
 /// An answer, whatever its status.
 pub(super) struct Reply {
@@ -106,7 +119,8 @@ impl Remote {
         Ok(Self {
             name,
             http,
-            base: base(&side.url).with_context(|| format!("the URL of {name} cannot be used"))?,
+            base: address::base(&side.url)
+                .with_context(|| format!("the URL of {name} cannot be used"))?,
             token: side.token.clone(),
             places: Semaphore::new(places.into()),
             stop: stop.clone(),
@@ -150,14 +164,20 @@ impl Remote {
                 self.send(ask).await
             };
             failures += 1;
-            let asked = match sent {
+            let (status, asked) = match sent {
                 Ok(reply) if !retry::is_passing(reply.status) => return Ok(reply),
-                Ok(ref reply) => reply.retry_after,
-                Err(_) => None,
+                Ok(ref reply) => (Some(reply.status), reply.retry_after),
+                Err(_) => (None, None),
             };
-            let Some(wait) = retry::wait(failures, asked, entropy::fraction()) else {
+            let Some(wait) = retry::wait(failures, status, asked, entropy::fraction()) else {
                 let gave_up = || format!("{} gave no good answer, {failures} times", self.name);
                 return Err(match sent {
+                    Ok(reply) if reply.status == 500 => Broken(format!(
+                        "{} fails at {} (500)",
+                        self.name,
+                        ask.path.join("/")
+                    ))
+                    .into(),
                     Ok(reply) => self.refusal(&reply, ask.path).context(gave_up()),
                     Err(error) => error.context(gave_up()),
                 });
@@ -204,7 +224,7 @@ impl Remote {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let said = match &json["detail"] {
             Value::Array(problems) => {
-                let problems = problems.iter().filter_map(|problem| text(&problem["msg"]));
+                let problems = problems.iter().filter_map(problem_in_words);
                 Some(problems.collect::<Vec<_>>().join(" "))
             }
             other => text(other).or_else(|| text(&json["code"])),
@@ -237,6 +257,18 @@ impl Remote {
     }
 }
 
+/// A field's problem with the field's name.
+fn problem_in_words(problem: &Value) -> Option<String> {
+    let rule = problem["msg"].as_str()?;
+    let place = problem["loc"].as_array().map_or(&[][..], Vec::as_slice);
+    let place: Vec<&str> = place.iter().skip(1).filter_map(Value::as_str).collect();
+    Some(if place.is_empty() {
+        rule.to_owned()
+    } else {
+        format!("{}: {rule}", place.join("."))
+    })
+}
+
 async fn read(mut response: Response) -> anyhow::Result<Reply> {
     let header = response.headers().get("retry-after");
     let retry_after = header.and_then(|value| retry::seconds(value.to_str().ok()?));
@@ -258,68 +290,9 @@ async fn read(mut response: Response) -> anyhow::Result<Reply> {
     })
 }
 
-/// The API's address from what people write: with or without `/api/v1`, with or without a slash.
-fn base(text: &str) -> anyhow::Result<Url> {
-    let mut url = Url::parse(text.trim()).context("it is not a URL")?;
-    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
-        bail!("it must begin with https:// or http://");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        bail!("it must not hold a user name or a password");
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    let given: Vec<String> = url
-        .path_segments()
-        .map(|parts| {
-            parts
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect()
-        })
-        .unwrap_or_default();
-    let prefix = match given.as_slice() {
-        [prefix @ .., api, version] if [api, version] == BASE_PATH => prefix,
-        prefix => prefix,
-    };
-    url.path_segments_mut()
-        .map_err(|()| anyhow!("it has no path"))?
-        .clear()
-        .extend(prefix)
-        .extend(BASE_PATH);
-    Ok(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn people_may_write_the_url_as_they_know_it() {
-        for text in [
-            "https://api.eu.svix.com",
-            "https://api.eu.svix.com/",
-            " https://api.eu.svix.com/api/v1",
-            "https://api.eu.svix.com/api/v1/?x=1#y",
-        ] {
-            assert_eq!(
-                base(text).unwrap().as_str(),
-                "https://api.eu.svix.com/api/v1",
-                "{text}"
-            );
-        }
-        let below = base("http://host:8071/hooks/api/v1/").unwrap();
-        assert_eq!(below.as_str(), "http://host:8071/hooks/api/v1");
-        for bad in [
-            "",
-            "api.svix.com",
-            "ftp://host",
-            "https://me:pass@host",
-            "file:///x",
-        ] {
-            assert!(base(bad).is_err(), "{bad}");
-        }
-    }
 
     fn remote() -> Remote {
         let side = Side {
@@ -342,7 +315,7 @@ mod tests {
         let both = said(409, r#"{"code":"conflict","detail":"the-token is taken"}"#);
         assert_eq!(both, "the source answered 409 for app: [token] is taken");
         let list = r#"{"detail":[{"loc":["body","a"],"msg":"A.","type":"x"},{"msg":"B."}]}"#;
-        assert!(said(422, list).ends_with(": A. B."));
+        assert!(said(422, list).ends_with(": a: A. B."));
         assert!(said(500, "<html>").ends_with("no reason was given"));
         let long = format!(r#"{{"detail":"{}"}}"#, "é".repeat(10_000));
         assert!(said(500, &long).chars().count() < 400);

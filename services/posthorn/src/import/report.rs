@@ -130,8 +130,8 @@ impl Report {
         self.told.iter().all(Entry::is_complete)
     }
 
-    /// A table of what became of how many.
-    pub(super) fn to_text(&self, dry_run: bool) -> String {
+    /// A table of what became of how many; `ended` says whether there was nothing more to do.
+    pub(super) fn to_text(&self, dry_run: bool, ended: bool) -> String {
         let mut text = String::new();
         if dry_run {
             text.push_str("a dry run: nothing was changed\n");
@@ -143,6 +143,7 @@ impl Report {
         }
         let incomplete = self.told.iter().filter(|entry| !entry.is_complete());
         match incomplete.count() {
+            0 if !ended => text.push_str("it did not come to its end"),
             0 => text.push_str("nothing was left out"),
             count => text.push_str(&format!("not as at the source: {count}, see above")),
         }
@@ -244,7 +245,7 @@ mod tests {
             report.add(entry(name, outcome));
         }
         report.add(entry("c", Outcome::LeftOut));
-        let text = report.to_text(true);
+        let text = report.to_text(true, true);
         let line = text
             .lines()
             .find(|line| line.starts_with("endpoints"))
@@ -255,6 +256,9 @@ mod tests {
             text.starts_with("a dry run") && text.ends_with(": 1, see above"),
             "{text}"
         );
+
+        let cut = Report::default().to_text(false, false);
+        assert!(cut.ends_with("it did not come to its end"), "{cut}");
 
         let json: Value = serde_json::from_str(&report.to_json(true, None)).unwrap();
         let counts = json!({"created": 1, "updated": 0, "unchanged": 1, "leftOut": 1});

@@ -5,48 +5,31 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use futures::{StreamExt, stream};
 use posthorn_chassis::Shutdown;
-use reqwest::Method;
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::SvixArgs;
+use super::bring::Object;
 use super::extras::Extras;
-use super::remote::{Ask, Remote};
-use super::report::{Entry, Kind, Outcome, Report};
+use super::remote::Remote;
+use super::report::{Kind, Outcome, Report};
 use super::settings::ImportSettings;
-use super::source::{self, Application, Endpoint, EventType, Headers, Pages};
-use super::translate::{self, Coming, Lack};
-use crate::output;
+use super::source::{self, Application, Endpoint, EventType, Pages};
+use super::translate;
 
 /// An import under way.
 pub(super) struct Walk {
-    source: Remote,
-    target: Remote,
+    pub(super) source: Remote,
+    pub(super) target: Remote,
     extras: Extras,
-    query: Vec<(&'static str, &'static str)>,
+    /// What the target is asked with each object.
+    pub(super) query: Vec<(&'static str, &'static str)>,
     places: usize,
     stop: Shutdown,
-    report: Mutex<Report>,
+    pub(super) report: Mutex<Report>,
     /// The first thing that went wrong.
     failure: Mutex<Option<anyhow::Error>>,
-}
-
-/// The target's answer.
-#[derive(Deserialize)]
-struct ImportOut {
-    outcome: Outcome,
-    changed: Vec<String>,
-    kept: Vec<String>,
-}
-
-/// An object on its way.
-struct Object<'a> {
-    kind: Kind,
-    name: &'a str,
-    application: Option<&'a str>,
 }
 
 impl Walk {
@@ -138,17 +121,26 @@ impl Walk {
             name: &source.name,
             application: None,
         };
+        let ended = self.bring_event_type(&object, source).await;
+        self.forgive(&object, ended)
+    }
+
+    async fn bring_event_type(
+        &self,
+        object: &Object<'_>,
+        source: &EventType,
+    ) -> anyhow::Result<()> {
         let mut coming = match translate::event_type(source) {
             Ok(coming) => coming,
             Err(why) => {
-                self.refuse(&object, &why);
+                self.refuse(object, &why);
                 return Ok(());
             }
         };
         let extras = self.extras.of_event_type(&self.source, &source.name);
         coming.lacks.extend(extras.await?);
         let path = ["import", "event-type", &source.name];
-        self.bring(&object, &path, coming).await.map(drop)
+        self.bring(object, &path, coming).await.map(drop)
     }
 
     /// An application with all its endpoints. Those of one that cannot come are named as well.
@@ -200,15 +192,25 @@ impl Walk {
             self.refuse(&object, "its application is left out");
             return Ok(());
         }
+        let ended = self.bring_endpoint(&object, application, source).await;
+        self.forgive(&object, ended)
+    }
+
+    async fn bring_endpoint(
+        &self,
+        object: &Object<'_>,
+        application: &str,
+        source: &Endpoint,
+    ) -> anyhow::Result<()> {
         let confidential = source::confidential(&self.source, application, &source.id).await?;
         let Some((secret, headers)) = confidential else {
-            self.refuse(&object, "it was deleted at the source meanwhile");
+            self.refuse(object, "it was deleted at the source meanwhile");
             return Ok(());
         };
         let mut coming = match translate::endpoint(source, &secret, &headers) {
             Ok(coming) => coming,
             Err(why) => {
-                self.refuse(&object, &why);
+                self.refuse(object, &why);
                 return Ok(());
             }
         };
@@ -219,91 +221,7 @@ impl Walk {
             .of_endpoint(&self.source, application, &source.id);
         coming.lacks.extend(extras.await?);
         let path = ["import", "app", application, "endpoint", &source.id];
-        self.bring(&object, &path, coming).await.map(drop)
-    }
-
-    /// Takes back what the source does not show and somebody has set at the target already: the
-    /// same key pair, or a header of that name.
-    async fn mend(
-        &self,
-        application: &str,
-        endpoint: &str,
-        secret: &str,
-        coming: &mut Coming,
-    ) -> anyhow::Result<()> {
-        if coming.lacks.is_empty() {
-            return Ok(());
-        }
-        let found = source::confidential(&self.target, application, endpoint).await?;
-        let Some((key, Headers { headers, sensitive })) = found else {
-            return Ok(());
-        };
-        let same_pair = translate::is_public_key(secret) && key == secret;
-        let is_set = |lack: &Lack| {
-            let mut names = headers.keys().chain(&sensitive);
-            names.any(|name| {
-                lack.part
-                    .eq_ignore_ascii_case(&translate::header_part(name))
-            })
-        };
-        coming
-            .lacks
-            .retain(|lack| !(is_set(lack) || (lack.part == "secret" && same_pair)));
-        Ok(())
-    }
-
-    /// Tells the target of an object, once more with less when it refuses parts that are not
-    /// needed. Returns whether the object is there now.
-    async fn bring(
-        &self,
-        object: &Object<'_>,
-        path: &[&str],
-        mut coming: Coming,
-    ) -> anyhow::Result<bool> {
-        let mut reply = self.put(path, &coming.body).await?;
-        if reply.status == 422
-            && let Ok(refusal) = reply.json::<Value>()
-            && let Some(less) = translate::without_refused(coming.clone(), &refusal)
-        {
-            coming = less;
-            reply = self.put(path, &coming.body).await?;
-        }
-        match reply.status {
-            409 | 413 | 422 | 400 => {
-                let why = self.target.words(&reply);
-                self.refuse(object, &why);
-                return Ok(false);
-            }
-            404 if !reply.is_api_error() => {
-                return Err(anyhow!("it answered 404 for {}", path.join("/"))
-                    .context("the target cannot import: it is no Posthorn, or an older one"));
-            }
-            404 => {
-                self.refuse(
-                    object,
-                    "its application was deleted at the target meanwhile",
-                );
-                return Ok(false);
-            }
-            _ => {}
-        }
-        let out: ImportOut = self.target.parsed(&reply, path)?;
-        self.add(Entry {
-            changed: out.changed,
-            kept: out.kept,
-            ..entry(object, out.outcome, coming.lacks)
-        });
-        Ok(true)
-    }
-
-    async fn put(&self, path: &[&str], body: &Value) -> anyhow::Result<super::remote::Reply> {
-        let ask = Ask {
-            method: &Method::PUT,
-            query: &self.query,
-            body: Some(body),
-            path,
-        };
-        self.target.call(ask).await
+        self.bring(object, &path, coming).await.map(drop)
     }
 
     /// Begins a piece of work unless a stop was asked for; a failure stops everything else.
@@ -322,32 +240,5 @@ impl Walk {
                 .get_or_insert(error.context("the import ended before its time"));
             self.stop.trigger();
         }
-    }
-
-    fn refuse(&self, object: &Object<'_>, why: &str) {
-        let whole = Lack::new("the whole object", why);
-        self.tell(object, Outcome::LeftOut, vec![whole]);
-    }
-
-    fn tell(&self, object: &Object<'_>, outcome: Outcome, lacks: Vec<Lack>) {
-        self.add(entry(object, outcome, lacks));
-    }
-
-    fn add(&self, entry: Entry) {
-        output::note(entry.to_string());
-        let report = self.report.lock();
-        report.unwrap_or_else(PoisonError::into_inner).add(entry);
-    }
-}
-
-fn entry(object: &Object<'_>, outcome: Outcome, left_out: Vec<Lack>) -> Entry {
-    Entry {
-        kind: object.kind,
-        name: object.name.to_owned(),
-        application: object.application.map(str::to_owned),
-        outcome,
-        changed: Vec::new(),
-        kept: Vec::new(),
-        left_out,
     }
 }

@@ -244,3 +244,18 @@ async fn a_stop_leaves_whole_objects_and_the_next_run_goes_on() {
     );
     stack.stop().await;
 }
+
+#[tokio::test]
+async fn an_object_that_the_source_fails_at_is_left_out_and_the_others_come() {
+    let (stack, svix) = tokio::join!(Stack::start(), Svix::start());
+    let secret = format!("/api/v1/app/{FIRST}/endpoint/{HOOK}/secret");
+    svix.0.set(&secret, Behaviour::Status(500));
+    let to = (stack.client.base(), &*stack.settings.token());
+    let summary = ended(start((&svix.0.url(""), TOKEN), to, &[]), 3).await;
+    assert_eq!(lacks(&summary, HOOK), ["the whole object"]);
+    assert!(svix.0.count(&secret) > 1, "it is tried again");
+    let path = |app: &str, endpoint: &str| format!("/app/{app}/endpoint/{endpoint}");
+    assert_eq!(stack.client.get(&path(SECOND, SIGNED)).await.status, 200);
+    assert_eq!(stack.client.get(&path(FIRST, HOOK)).await.status, 404);
+    stack.stop().await;
+}
