@@ -7,6 +7,7 @@
 //! | [`openapi`], `docs_page` | what is served, as a document and as a page, made from the routes |
 //! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
 //! | `json_schema`, `openapi_import` | what event types are described with |
+//! | `import` | what becomes of objects that come from elsewhere again |
 //! | `operational` | telling organisations what happens to their endpoints |
 //! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
@@ -25,6 +26,7 @@ pub mod endpoint_url;
 mod failure;
 mod fields;
 mod idempotency;
+mod import;
 mod json_schema;
 mod lookup;
 mod manual_delivery;

@@ -9,6 +9,7 @@ pub mod authentication;
 pub mod endpoint;
 pub mod event_type;
 pub mod expunge;
+pub mod import;
 pub mod list;
 pub mod message;
 pub mod operational;

@@ -13,6 +13,10 @@ mod example;
 mod expunge;
 mod filter;
 mod health;
+mod import;
+mod import_application;
+mod import_endpoint;
+mod import_event_type;
 mod message;
 mod operational_endpoint;
 mod portal_access;
@@ -54,6 +58,9 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(portal_access::router())
         .merge(operational_endpoint::router())
         .merge(session::router())
+        .merge(import_event_type::router())
+        .merge(import_application::router())
+        .merge(import_endpoint::router())
 }
 
 /// What Svix has and this build has not.

@@ -2,6 +2,7 @@
 
 mod all;
 mod dev;
+mod import;
 mod jwt;
 mod migrate;
 mod openapi;
@@ -43,6 +44,11 @@ enum Command {
     },
     /// Brings the database's schema up to date
     Migrate(RoleArgs),
+    /// Brings applications, endpoints and event types over from another server
+    Import {
+        #[command(subcommand)]
+        command: import::Command,
+    },
     /// Makes tokens for the REST API
     Jwt {
         #[command(subcommand)]
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Command::All(args) => all::all(args.print_config),
         Command::Dev { demo } => dev::dev(demo),
         Command::Migrate(args) => migrate::migrate(args.print_config),
+        Command::Import { command } => import::run(command),
         Command::Jwt { command } => jwt::run(command),
         Command::Openapi => openapi::print(),
     }

@@ -7,6 +7,11 @@ pub(crate) fn line(text: impl AsRef<str>) {
     drop(writeln!(std::io::stdout().lock(), "{}", text.as_ref()));
 }
 
+/// Prints a line to stderr: how far it is.
+pub(crate) fn note(text: impl AsRef<str>) {
+    complain(text);
+}
+
 /// Prints a line to stderr: what went wrong.
 pub(crate) fn complain(text: impl AsRef<str>) {
     // Without stderr there is nobody left to tell.

@@ -11,6 +11,7 @@ use posthorn_sender::SenderConfig;
 use posthorn_store::StoreConfig;
 
 use crate::dev::settings::DevSettings;
+use crate::import::settings::ImportSettings;
 
 /// The settings of the whole fleet.
 pub(crate) struct Fleet {
@@ -45,6 +46,7 @@ pub(crate) fn of_role<C>(env: &mut Env, read: impl FnOnce(&mut Env) -> C) -> C {
     env.survey(|env| {
         drop(Fleet::from_env(env));
         drop(DevSettings::from_env(env));
+        ImportSettings::known(env);
     });
     config
 }

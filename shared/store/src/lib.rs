@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
 //! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`], [`event_type_schedule`] | configuration: rows and queries |
+//! | [`import`] | what was brought from elsewhere |
 //! | [`operational`] | what an organisation is told of its own endpoints |
 //! | [`idempotency`] | which requests run or ran, and what they answered |
 //! | [`token`] | tokens that ended before their time, codes that are exchanged for one |
@@ -27,6 +28,7 @@ pub mod event_type;
 pub mod event_type_schedule;
 pub mod history;
 pub mod idempotency;
+pub mod import;
 pub mod listing;
 pub mod migrate;
 pub mod operational;

@@ -42,6 +42,12 @@ impl Client {
         }
     }
 
+    /// Where it asks: `http://host:port`.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same client at another base URL, such as that of ingest.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {

@@ -175,3 +175,16 @@ pub struct ExcludeQuery {
     #[param(default = false)]
     exclude_apps_with_disabled_endpoints: Option<bool>,
 }
+
+/// How to import.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct ImportQuery {
+    /// Change nothing, and answer with what would become of the object.
+    #[param(default = false)]
+    dry_run: Option<bool>,
+    /// The source wins also where a field was changed here.
+    #[param(default = false)]
+    overwrite: Option<bool>,
+}

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId};
+use posthorn_event_schema::{ApplicationId, ApplicationRef, OrganizationId, Timestamp};
 use posthorn_public_http::{ApiError, JsonBody, MakeApplication, Problem, QueryParams, body};
 use posthorn_store::application::{
     ApplicationChange, ApplicationFilter, ApplicationRow, NewApplication, Saved,
@@ -274,15 +274,26 @@ fn checked(
     body: ApplicationIn,
 ) -> Result<NewApplication, ApiError> {
     let mut fields = Fields::default();
+    let at = minted.at();
+    let id = ApplicationId::generate(at, minted.dice("application"));
+    let new = read(&mut fields, organization, (id, at), body);
+    fields.finish()?;
+    Ok(new)
+}
+
+/// Reads a body; its problems are noted.
+pub(super) fn read(
+    fields: &mut Fields,
+    organization: OrganizationId,
+    (id, at): (ApplicationId, Timestamp),
+    body: ApplicationIn,
+) -> NewApplication {
     fields.name(&body.name);
     let metadata = body.metadata.unwrap_or_default();
     fields.metadata(&metadata);
     let uid = fields.uid(body.uid, ApplicationId::PREFIX);
     let throttle_rate = fields.rate(body.throttle_rate.or(body.rate_limit));
-    fields.finish()?;
-    let at = minted.at();
-    let id = ApplicationId::generate(at, minted.dice("application"));
-    Ok(NewApplication {
+    NewApplication {
         id,
         organization,
         uid,
@@ -290,11 +301,14 @@ fn checked(
         throttle_rate,
         metadata,
         at,
-    })
+    }
 }
 
 /// Stores an application and tells the fleet; `None` when its uid is taken.
-async fn insert(state: &ApiState, new: NewApplication) -> Result<Option<ApplicationRow>, ApiError> {
+pub(super) async fn insert(
+    state: &ApiState,
+    new: NewApplication,
+) -> Result<Option<ApplicationRow>, ApiError> {
     let saved = state.store.create_application(&new).await;
     match saved.map_err(|error| failure::store(&error))? {
         Saved::Row(row) => {
@@ -305,7 +319,7 @@ async fn insert(state: &ApiState, new: NewApplication) -> Result<Option<Applicat
     }
 }
 
-async fn change_row(
+pub(super) async fn change_row(
     state: &ApiState,
     row: &ApplicationRow,
     change: &ApplicationChange,
@@ -329,7 +343,7 @@ fn answer(status: StatusCode, row: ApplicationRow) -> Response {
     (status, Json(ApplicationOut::from(row))).into_response()
 }
 
-fn taken() -> ApiError {
+pub(super) fn taken() -> ApiError {
     ApiError::conflict(
         "conflict",
         "An application with that id or uid already exists",

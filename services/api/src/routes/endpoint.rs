@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthorn_event_schema::{EndpointId, EventType};
+use posthorn_event_schema::{EndpointId, EventType, Timestamp};
 use posthorn_public_http::{ApiError, JsonBody, QueryParams};
 use posthorn_signing::SigningSecret;
 use posthorn_store::application::Saved;
@@ -34,9 +34,15 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 
 /// What a caller sets at creation, checked.
 pub(super) struct Wanted {
-    settings: EndpointSettings,
-    secret: SigningSecret,
-    headers: CustomHeaders,
+    pub(super) settings: EndpointSettings,
+    pub(super) secret: SigningSecret,
+    pub(super) headers: CustomHeaders,
+}
+
+/// What names a new endpoint.
+pub(super) struct Named {
+    pub(super) id: EndpointId,
+    pub(super) at: Timestamp,
 }
 
 impl Wanted {
@@ -246,13 +252,25 @@ pub(super) async fn checked(
     body: EndpointIn,
 ) -> Result<Wanted, ApiError> {
     let mut fields = Fields::default();
+    let wanted = read(state, &mut fields, body);
+    let types = wanted.as_ref();
+    let types = types.and_then(|wanted| wanted.settings.event_types.as_ref());
+    check_known(state, caller, &mut fields, types).await?;
+    fields.finish()?;
+    // When it could not be read there was a problem, which has been answered.
+    wanted.ok_or_else(no_entity)
+}
+
+/// Reads and checks a body, except whether its event types exist; `None` when its secret is none,
+/// which is noted.
+pub(super) fn read(state: &ApiState, fields: &mut Fields, body: EndpointIn) -> Option<Wanted> {
     let description = body.description.unwrap_or_default();
     let metadata = body.metadata.unwrap_or_default();
     let headers = body.headers.unwrap_or_default();
     fields.description(&description);
     fields.metadata(&metadata);
-    endpoint_headers::check(&mut fields, &headers);
-    let url = check_url(state, &mut fields, &body.url).unwrap_or_default();
+    endpoint_headers::check(fields, &headers);
+    let url = check_url(state, fields, &body.url).unwrap_or_default();
     let secret = match body.secret {
         Some(text) => fields.keep("secret", SigningSecret::parse(&text)),
         None => Some(SigningSecret::generate()),
@@ -267,13 +285,9 @@ pub(super) async fn checked(
         throttle_rate: fields.rate(body.throttle_rate.or(body.rate_limit)),
         metadata,
     };
-    check_known(state, caller, &mut fields, settings.event_types.as_ref()).await?;
-    fields.finish()?;
-    // Without a secret there was a problem, which has been answered.
-    let secret = secret.ok_or_else(no_entity)?;
-    Ok(Wanted {
+    Some(Wanted {
         settings,
-        secret,
+        secret: secret?,
         headers,
     })
 }
@@ -330,6 +344,17 @@ pub(super) async fn insert(
     minted: &Minted,
     wanted: Wanted,
 ) -> Result<EndpointRow, ApiError> {
+    let at = minted.at();
+    let id = EndpointId::generate(at, minted.dice("endpoint"));
+    insert_as(state, caller, Named { id, at }, wanted).await
+}
+
+pub(super) async fn insert_as(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    Named { id, at }: Named,
+    wanted: Wanted,
+) -> Result<EndpointRow, ApiError> {
     let application = &caller.application.id;
     let most = state.config.max_endpoints_per_application;
     let count = state.store.count_endpoints(application, most).await;
@@ -338,8 +363,6 @@ pub(super) async fn insert(
         let detail = format!("An application may have {most} endpoints.");
         return Err(ApiError::bad_request("limit_reached", detail));
     }
-    let at = minted.at();
-    let id = EndpointId::generate(at, minted.dice("endpoint"));
     let owner = Owner {
         organization: &caller.organization,
         endpoint: &id,

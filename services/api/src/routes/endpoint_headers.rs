@@ -139,7 +139,7 @@ pub(crate) fn check(fields: &mut Fields, headers: &CustomHeaders) {
     }
 }
 
-fn open(state: &ApiState, row: &EndpointRow) -> Result<CustomHeaders, ApiError> {
+pub(super) fn open(state: &ApiState, row: &EndpointRow) -> Result<CustomHeaders, ApiError> {
     let sealed = row.sealed_headers.as_deref();
     let opened = sealing::open_headers(&state.config.keys, owner(row), sealed);
     opened.map_err(|error| ApiError::internal(&error))

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
+use posthorn_event_schema::Timestamp;
 use posthorn_public_http::{ApiError, RawBody, body};
 use posthorn_signing::SigningSecret;
 use posthorn_store::endpoint::EndpointRow;
@@ -26,6 +27,7 @@ use crate::{failure, lookup, moment};
 
 /// How long a replaced secret signs on, in seconds. *Source*: Svix's API, as the next.
 const DEFAULT_GRACE_SECONDS: u64 = 24 * 3_600;
+pub(super) const DEFAULT_GRACE: Duration = Duration::from_secs(DEFAULT_GRACE_SECONDS);
 const MAX_GRACE_SECONDS: u64 = 7 * 24 * 3_600;
 
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
@@ -58,6 +60,14 @@ pub(super) async fn current(
     name: &str,
 ) -> Result<Json<SecretOut>, ApiError> {
     let row = lookup::endpoint(state, &caller.application.id, name).await?;
+    let secret = stored(state, &row).await?;
+    Ok(Json(SecretOut {
+        key: secret.verification_text(),
+    }))
+}
+
+/// An endpoint's current secret.
+pub(super) async fn stored(state: &ApiState, row: &EndpointRow) -> Result<SigningSecret, ApiError> {
     let found = state
         .store
         .endpoint_state(&row.application, &row.id, moment::now())
@@ -66,11 +76,8 @@ pub(super) async fn current(
         .map_err(|error| failure::store(&error))?
         .ok_or_else(no_entity)?;
     let newest = found.secrets.first().ok_or_else(no_entity)?;
-    let opened = sealing::open_secret(&state.config.keys, owner(&row), &newest.sealed);
-    let secret = opened.map_err(|error| ApiError::internal(&error))?;
-    Ok(Json(SecretOut {
-        key: secret.verification_text(),
-    }))
+    let opened = sealing::open_secret(&state.config.keys, owner(row), &newest.sealed);
+    opened.map_err(|error| ApiError::internal(&error))
 }
 
 /// Replaces an endpoint's signing secret; the old one signs on for a while.
@@ -109,8 +116,20 @@ pub(super) async fn replaced(
 ) -> Result<SigningSecret, ApiError> {
     let row = lookup::endpoint(state, &caller.application.id, name).await?;
     let (secret, grace) = wanted(body)?;
-    let at = minted.at();
-    let sealed = sealing::seal_secret(&state.config.keys, owner(&row), &secret);
+    rotate_to(state, caller, &row, secret, minted.at(), grace).await
+}
+
+/// Makes this secret the current one, and returns it; or the one that an earlier run of the same
+/// request stored.
+pub(super) async fn rotate_to(
+    state: &ApiState,
+    caller: &ApplicationCaller,
+    row: &EndpointRow,
+    secret: SigningSecret,
+    at: Timestamp,
+    grace: Duration,
+) -> Result<SigningSecret, ApiError> {
+    let sealed = sealing::seal_secret(&state.config.keys, owner(row), &secret);
     let new = NewSecret {
         sealed,
         at,
@@ -122,12 +141,12 @@ pub(super) async fn replaced(
         .await;
     match rotated.map_err(|error| failure::store(&error))? {
         Rotation::Done(version) => {
-            let mut change = Change::new(Happened::Updated, &caller.application, &row);
+            let mut change = Change::new(Happened::Updated, &caller.application, row);
             (change.version, change.at) = (version, at);
             caller.tell(state, change);
         }
         Rotation::DoneBefore(sealed) => {
-            let opened = sealing::open_secret(&state.config.keys, owner(&row), &sealed);
+            let opened = sealing::open_secret(&state.config.keys, owner(row), &sealed);
             return opened.map_err(|error| ApiError::internal(&error));
         }
         Rotation::TooMany => {

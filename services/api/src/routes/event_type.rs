@@ -232,7 +232,10 @@ pub(super) fn named(name: &str) -> Result<EventType, ApiError> {
     EventType::parse(name).map_err(|_no_name| no_entity())
 }
 
-fn checked(mut fields: Fields, body: EventTypeUpdate) -> Result<EventTypeSettings, ApiError> {
+pub(super) fn checked(
+    mut fields: Fields,
+    body: EventTypeUpdate,
+) -> Result<EventTypeSettings, ApiError> {
     fields.description(&body.description);
     if let Some(schemas) = &body.schemas {
         fields.schemas(schemas);

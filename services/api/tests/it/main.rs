@@ -12,6 +12,7 @@ mod event_types;
 mod figures;
 mod history;
 mod idempotency;
+mod import;
 mod operational;
 mod outage;
 mod portal;

@@ -128,9 +128,15 @@ async fn check(operation: &Operation, callers: &Callers, app: &str) {
         expect(operation, callers, client, who, &[401]).await;
     }
     let in_app = operation.path.contains(app);
-    if ["v1.application.update", "v1.message.create"].contains(&&*operation.id) {
-        // To another organisation the name is free: it may make an application of its own. A message
-        // is read before its application is looked for. Either is told that it sent no body.
+    let reads_first = [
+        "v1.application.update",
+        "v1.import.application",
+        "v1.message.create",
+    ];
+    if reads_first.contains(&&*operation.id) {
+        // To another organisation the name is free: it may make an application of its own, or bring
+        // one. A message is read before its application is looked for. All are told that they sent
+        // no body.
         expect(
             operation,
             callers,

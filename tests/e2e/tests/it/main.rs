@@ -11,6 +11,7 @@ mod dev;
 mod doors;
 mod fan_out;
 mod idempotency;
+mod import;
 mod message;
 mod nats_doors;
 mod official;
