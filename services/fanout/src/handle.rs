@@ -4,7 +4,6 @@
 //! stored: what is stored already is not published again, so that an outage longer than the duplicate
 //! window makes no second job; shown by `while_no_verdict_can_be_stored_no_job_is_published_again`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
@@ -30,7 +29,6 @@ const STILL_HERE: Duration = Duration::from_secs(5);
 const _: () = assert!(STILL_HERE.as_secs() * 2 < ACK_WAIT.as_secs());
 
 /// What handling an event needs.
-#[derive(Clone)]
 pub struct Handler {
     /// Where jobs and verdicts go.
     pub bus: Bus,
@@ -39,7 +37,7 @@ pub struct Handler {
     /// How long after acceptance a delivery may still be attempted.
     pub window: Duration,
     /// Which events have callbacks.
-    pub callbacks: Arc<Callbacks>,
+    pub callbacks: Callbacks,
     /// When to stop repeating what fails.
     pub shutdown: Shutdown,
 }

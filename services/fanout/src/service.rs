@@ -43,7 +43,7 @@ impl Fanout {
             bus,
             snapshot,
             window: config.delivery_window,
-            callbacks: Arc::new(config.callbacks.clone()),
+            callbacks: config.callbacks.clone(),
             shutdown: context.shutdown.clone(),
         };
         Ok(Self {
@@ -60,8 +60,9 @@ impl Service for Fanout {
         let permits = Arc::new(Semaphore::new(self.in_flight));
         // Each is read on its own: a subscription that is being made anew must not be disturbed by
         // messages of the other.
+        let handler = Arc::new(self.handler);
         let pump = |messages, source| Pump {
-            handler: self.handler.clone(),
+            handler: Arc::clone(&handler),
             messages,
             source,
             permits: Arc::clone(&permits),
@@ -77,7 +78,7 @@ impl Service for Fanout {
 
 /// Reads one consumer.
 struct Pump {
-    handler: Handler,
+    handler: Arc<Handler>,
     messages: Messages,
     source: Source,
     permits: Arc<Semaphore>,
@@ -92,7 +93,7 @@ impl Pump {
                 message = self.messages.next() => message,
                 () = self.shutdown.requested() => return Ok(()),
             };
-            let (handler, source) = (self.handler.clone(), self.source);
+            let (handler, source) = (Arc::clone(&self.handler), self.source);
             self.shutdown.spawn("event", async move {
                 handler.handle(message, source).await;
                 drop(permit);

@@ -35,9 +35,11 @@ use crate::svix_message::{self, MessageIn, MessageOut};
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 const OVERLOADED: &str = "Too many events are being accepted at this moment, try again later.";
 
-/// The HTTP doors, ready to be served.
+/// The HTTP doors, ready to be served. Every request clones it, several times.
 #[derive(Clone)]
-pub struct HttpDoor {
+pub struct HttpDoor(Arc<Inside>);
+
+struct Inside {
     tokens: TokenKey,
     acceptor: Acceptor,
     applications: Applications,
@@ -46,7 +48,7 @@ pub struct HttpDoor {
 
 impl FromRef<HttpDoor> for TokenKey {
     fn from_ref(door: &HttpDoor) -> Self {
-        door.tokens.clone()
+        door.0.tokens.clone()
     }
 }
 
@@ -112,12 +114,12 @@ impl HttpDoor {
         applications: Applications,
     ) -> Self {
         let places = Arc::new(Semaphore::new(config.in_flight));
-        Self {
+        Self(Arc::new(Inside {
             tokens,
             acceptor,
             applications,
             places,
-        }
+        }))
     }
 
     /// The routes, with their full paths.
@@ -128,7 +130,7 @@ impl HttpDoor {
 
     /// A place among the events being accepted: with none free, the caller comes again later.
     fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.places)
+        Arc::clone(&self.0.places)
             .try_acquire_owned()
             .map_err(|_none_free| {
                 metric::Counter::LimitReached.add(1, &[("limit", "ingest_in_flight")]);
@@ -144,7 +146,7 @@ impl HttpDoor {
     ) -> Result<Arc<ApplicationSnapshot>, ApiError> {
         let missing = || ApiError::not_found("Application not found");
         let name = ApplicationRef::parse(name).map_err(|_no_name| missing())?;
-        let found = self.applications.find(organization, &name).await;
+        let found = self.0.applications.find(organization, &name).await;
         found
             .map_err(|behind| refuse(&behind.into()))?
             .ok_or_else(missing)
@@ -164,6 +166,7 @@ impl HttpDoor {
             accepted_at,
         };
         match self
+            .0
             .acceptor
             .accept(application, candidate, keys, fresh)
             .await

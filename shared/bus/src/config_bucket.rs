@@ -1,6 +1,7 @@
 //! The bucket `config` as its writer sees it: an older version never replaces a newer one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
@@ -28,7 +29,7 @@ pub enum Written {
 
 /// The bucket `config`.
 #[derive(Debug, Clone)]
-pub struct ConfigBucket(Store);
+pub struct ConfigBucket(Arc<Store>);
 
 #[derive(Deserialize)]
 struct Versioned {
@@ -43,7 +44,7 @@ impl Bus {
     pub async fn config_bucket(&self) -> Result<ConfigBucket, BusError> {
         let store = self.jetstream.get_key_value(Bucket::Config.name()).await;
         store
-            .map(ConfigBucket)
+            .map(|store| ConfigBucket(Arc::new(store)))
             .map_err(|error| BusError::setup("bucket config")(error.into()))
     }
 }

@@ -20,11 +20,12 @@ const MAX_ACKS_IN_FLIGHT: usize = 8_192;
 /// Longest pause between two attempts to reconnect.
 const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A process's connection to NATS. Clones share it.
+/// A process's connection to NATS. Clones share it, and cost next to nothing: async-nats' own types
+/// copy texts and channels when they are cloned, so they stand behind an `Arc`.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    pub(crate) client: Client,
-    pub(crate) jetstream: jetstream::Context,
+    pub(crate) client: Arc<Client>,
+    pub(crate) jetstream: Arc<jetstream::Context>,
     pub(crate) config: Arc<BusConfig>,
     pub(crate) rejection_log: Arc<LogLimit>,
     /// The bytes that jobs on their way may still take.
@@ -57,8 +58,8 @@ impl Bus {
             .backpressure_on_inflight(true)
             .build(client.clone());
         Ok(Self {
-            client,
-            jetstream,
+            client: Arc::new(client),
+            jetstream: Arc::new(jetstream),
             config: Arc::new(config.clone()),
             rejection_log: Arc::default(),
             job_bytes: Arc::new(Semaphore::new(JOB_BYTES_IN_FLIGHT)),

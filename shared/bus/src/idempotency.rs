@@ -7,6 +7,8 @@
 //! late retry therefore all end in one event; only a crash after the ack and before the mark leaves a
 //! key whose repetition makes a second one, once the stream's duplicate window has passed.
 
+use std::sync::Arc;
+
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
 use posthorn_event_schema::{EventId, Timestamp};
@@ -46,7 +48,7 @@ pub struct Mark {
 
 /// The bucket `idempotency`.
 #[derive(Debug, Clone)]
-pub struct IdempotencyKeys(Store);
+pub struct IdempotencyKeys(Arc<Store>);
 
 impl Bus {
     /// Opens the bucket `idempotency`.
@@ -59,7 +61,7 @@ impl Bus {
             .get_key_value(Bucket::Idempotency.name())
             .await;
         store
-            .map(IdempotencyKeys)
+            .map(|store| IdempotencyKeys(Arc::new(store)))
             .map_err(|error| BusError::setup("bucket idempotency")(error.into()))
     }
 }

@@ -5,6 +5,7 @@
 //! all claims of all members into one order, which every member sees alike.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_nats::jetstream::kv::{Operation, Store};
 use bytes::Bytes;
@@ -24,7 +25,7 @@ pub struct Member {
 
 /// The bucket `senders`.
 #[derive(Debug, Clone)]
-pub struct Members(Store);
+pub struct Members(Arc<Store>);
 
 impl Bus {
     /// Opens the bucket `senders`.
@@ -34,7 +35,7 @@ impl Bus {
     pub async fn members(&self) -> Result<Members, BusError> {
         let store = self.jetstream.get_key_value(Bucket::Senders.name()).await;
         store
-            .map(Members)
+            .map(|store| Members(Arc::new(store)))
             .map_err(|error| BusError::setup("bucket senders")(error.into()))
     }
 }

@@ -25,7 +25,7 @@ impl Bus {
             .await;
         let subscriber = made.map_err(BusError::request("subscribe to requests"))?;
         Ok(Requests {
-            client: self.client.clone(),
+            client: self.client.as_ref().clone(),
             subscriber,
         })
     }

@@ -26,7 +26,7 @@ const REWATCH_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Snapshot {
     index: Arc<RwLock<Index>>,
-    store: Store,
+    store: Arc<Store>,
     /// The newest revision that the index contains.
     seen: watch::Receiver<u64>,
 }
@@ -50,12 +50,12 @@ impl Bus {
         let (seen_writer, seen) = watch::channel(0);
         let snapshot = Snapshot {
             index: Arc::default(),
-            store,
+            store: Arc::new(store),
             seen,
         };
         let follower = Follower {
             index: Arc::clone(&snapshot.index),
-            store: snapshot.store.clone(),
+            store: Arc::clone(&snapshot.store),
             seen: seen_writer,
         };
         let stop = shutdown.clone();
@@ -172,7 +172,7 @@ impl Snapshot {
 /// The task behind a [`Snapshot`].
 struct Follower {
     index: Arc<RwLock<Index>>,
-    store: Store,
+    store: Arc<Store>,
     seen: watch::Sender<u64>,
 }
 

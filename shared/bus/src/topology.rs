@@ -266,7 +266,7 @@ impl Bus {
         // A start may take longer than a publish: a cluster first elects leaders.
         let patient = ContextBuilder::new()
             .timeout(self.config.connect_timeout)
-            .build(self.client.clone());
+            .build(self.client.as_ref().clone());
         for stream in Stream::ALL {
             ensure_stream(&patient, stream, &self.config).await?;
         }

@@ -3,6 +3,7 @@
 //! `sub=org_…` speaks for an organisation; `org=org_…` with `sub=app_…` for one application, as its
 //! customer's portal uses it. *Source*: Svix's open-source server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -98,7 +99,9 @@ pub enum TokenError {
 
 /// Makes and checks tokens. `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct TokenKey {
+pub struct TokenKey(Arc<Keys>);
+
+struct Keys {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
@@ -120,11 +123,11 @@ impl TokenKey {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
-        Self {
+        Self(Arc::new(Keys {
             encoding: EncodingKey::from_secret(secret.as_bytes()),
             decoding: DecodingKey::from_secret(secret.as_bytes()),
             validation,
-        }
+        }))
     }
 
     /// Reads `POSTHORN_JWT_SECRET`, required, at least 32 bytes.
@@ -193,7 +196,7 @@ impl TokenKey {
             capabilities: grant.capabilities.as_ref().map(names),
             read_only: grant.read_only,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.0.encoding)
             .expect("text and numbers can be encoded, and the key fits the algorithm")
     }
 
@@ -202,7 +205,7 @@ impl TokenKey {
     /// # Errors
     /// [`TokenError`]; all of its cases get the same answer, so that nobody can probe.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.0.decoding, &self.0.validation)
             .map_err(TokenError::Invalid)?
             .claims;
         let now = seconds(now);
@@ -317,7 +320,7 @@ mod tests {
         let key = TokenKey::new(SECRET);
         let signature = jsonwebtoken::crypto::sign(
             header_and_claims.as_bytes(),
-            &key.encoding,
+            &key.0.encoding,
             Algorithm::HS256,
         );
         let token = format!("{header_and_claims}.{}", signature.unwrap());

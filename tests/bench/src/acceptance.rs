@@ -53,6 +53,8 @@ pub(crate) struct Options {
 enum Door {
     /// The limit: an awaited publish on EVENTS.
     Bare,
+    /// `POST …/msg` of a message that is refused: what HTTP, the token and reading cost.
+    Refused,
     /// `POST …/msg`.
     Post,
     /// `POST …/msg` with an idempotency key, as SDKs send it.
@@ -63,8 +65,9 @@ enum Door {
     Publish,
 }
 
-const DOORS: [Door; 5] = [
+const DOORS: [Door; 6] = [
     Door::Bare,
+    Door::Refused,
     Door::Post,
     Door::PostWithKey,
     Door::Request,
@@ -75,6 +78,7 @@ impl Door {
     fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare publish on EVENTS",
+            Self::Refused => "POST /msg, refused",
             Self::Post => "POST /msg",
             Self::PostWithKey => "POST /msg with a key",
             Self::Request => "NATS request",
@@ -188,16 +192,21 @@ impl Producer {
     }
 
     async fn send(&mut self, door: Door) -> anyhow::Result<()> {
-        self.sent += 1;
+        self.sent += u32::from(door != Door::Refused);
         let (app, payload) = (self.application.as_str(), &self.payload);
         match door {
             Door::Bare => self.publish_bare().await?,
+            Door::Refused => {
+                let path = format!("/api/v1/app/{app}/msg");
+                let body = format!(r#"{{"eventType":"no type","payload":{payload}}}"#);
+                self.http.post(&path, None, body.into(), 422).await?;
+            }
             Door::Post | Door::PostWithKey => {
                 let path = format!("/api/v1/app/{app}/msg");
                 let body = format!(r#"{{"eventType":"a","payload":{payload}}}"#);
                 let key = format!("key-{}", self.sent);
                 let key = (door == Door::PostWithKey).then_some(key.as_str());
-                self.http.post(&path, key, body.into()).await?;
+                self.http.post(&path, key, body.into(), 202).await?;
             }
             Door::Request => {
                 let body = format!(r#"{{"type":"a","data":{payload}}}"#);

@@ -42,12 +42,13 @@ impl Connection {
     /// Posts JSON and waits for the whole answer.
     ///
     /// # Errors
-    /// When the answer is not 202.
+    /// When the answer is not the expected one.
     pub(crate) async fn post(
         &mut self,
         path: &str,
         key: Option<&str>,
         body: Bytes,
+        expected: u16,
     ) -> anyhow::Result<Bytes> {
         let mut request = http::Request::post(path)
             .header("host", &self.host)
@@ -63,7 +64,7 @@ impl Connection {
             .await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        ensure!(status == 202, "answered {status}: {body:?}");
+        ensure!(status == expected, "answered {status}: {body:?}");
         Ok(body)
     }
 }
