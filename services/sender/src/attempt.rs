@@ -13,7 +13,8 @@ use posthorn_chassis::{clock, entropy, error_chain, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
     ApplicationId, AttemptId, AttemptRecord, CancelReason, DeliveryCancelled, DeliveryJob,
-    EndpointId, EndpointSnapshot, Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
+    EndpointId, EndpointSnapshot, Outcome, Progress, ReceiverWish, Response, SchemaVersion,
+    Timestamp, Trigger,
 };
 use tracing::{Instrument, Span};
 
@@ -25,6 +26,7 @@ use crate::lanes::{Finish, Lesson};
 use crate::request::{self, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
+use crate::wish;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
 pub(crate) const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
@@ -158,6 +160,8 @@ impl Attempts {
             },
             Some(Decision::Exhausted) => Progress::Exhausted,
         };
+        let asked = wish::of(&timed.answer);
+        let disabling = asked.filter(|wish| wish.disables()).map(|_| wish::HOLD);
         let lesson = Lesson {
             sign: classify::sign(&timed.answer),
             started_at,
@@ -170,7 +174,8 @@ impl Attempts {
             Some(Decision::Exhausted) | None => None,
         };
         self.store(Outcome::Attempt(record)).await?;
-        let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
+        let hold = retry_after.map(|wait| wait.min(retry::MAX_RETRY_AFTER));
+        let hold_until = hold.max(disabling).map(|wait| ended_at.plus(wait));
         Ok(Ended {
             placed,
             finish: Finish {
@@ -218,6 +223,9 @@ impl Attempts {
         retry_after: Option<Duration>,
     ) -> Option<Decision> {
         classify::failure(answer)?;
+        if wish::of(answer).is_some() {
+            return Some(Decision::Exhausted);
+        }
         let failed = Failed {
             endpoint: &job.meta.endpoint,
             attempt: job.meta.attempt,
@@ -319,6 +327,10 @@ fn record(
 ) -> AttemptRecord {
     let meta = &job.meta;
     let failure = classify::failure(&timed.answer);
+    let wish = wish::of(&timed.answer).map(|asks| ReceiverWish {
+        asks,
+        endpoint_version: snapshot.version,
+    });
     let response = match timed.answer {
         Answer::Http { status, body, .. } => Response {
             status: Some(status),
@@ -349,6 +361,7 @@ fn record(
         response,
         headers: Some(timed.headers),
         failure,
+        wish,
         progress,
         trace_id: trace_context::trace_id(&Span::current()),
     }
