@@ -27,6 +27,7 @@ use crate::request::{self, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
 use crate::wish;
+use crate::withdrawn::Withdrawn;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
 pub(crate) const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
@@ -48,6 +49,8 @@ pub struct Attempts {
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
     pub schedule: Arc<RetrySchedule>,
+    /// The endpoints that want no further request.
+    pub withdrawn: Arc<Withdrawn>,
 }
 
 /// How an attempt ended for the caller. Everything that follows from it is stored.
@@ -61,7 +64,8 @@ pub struct Ended {
     pub rate: Option<Option<u16>>,
 }
 
-/// A failure of our own: no attempt was spent, and the delivery must be kept as it is.
+/// A failure of our own, or an endpoint that is about to be disabled: no attempt was spent, and the
+/// delivery must be kept as it is.
 ///
 /// It is not waited for here, where it would hold a place in flight and the partition's hand-over:
 /// the owner holds the endpoint back for a while and then tries anew.
@@ -103,6 +107,9 @@ impl Attempts {
         }
         if is_called_off(job, &snapshot) {
             return Ok(Target::Cancel(CancelReason::Requested));
+        }
+        if self.withdrawn.stands(&snapshot, now()) {
+            return Err(Kept);
         }
         match self.endpoints.get(&snapshot, now()) {
             Ok(prepared) => Ok(Target::Ready(snapshot, prepared)),
@@ -162,6 +169,9 @@ impl Attempts {
         };
         let asked = wish::of(&timed.answer);
         let disabling = asked.filter(|wish| wish.disables()).map(|_| wish::HOLD);
+        if disabling.is_some() {
+            self.withdrawn.note(snapshot, ended_at);
+        }
         let lesson = Lesson {
             sign: classify::sign(&timed.answer),
             started_at,

@@ -37,6 +37,7 @@ mod store;
 mod unreadable;
 mod visit;
 pub mod wish;
+pub mod withdrawn;
 
 pub use config::SenderConfig;
 pub use service::Sender;

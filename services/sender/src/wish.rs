@@ -14,9 +14,9 @@ use posthorn_event_schema::Wish;
 use crate::answer::Answer;
 use crate::classify;
 
-/// How long the owner holds an endpoint back that is to be disabled: recorder and api need one
-/// or two seconds for it. Should they take longer, the next request is answered with the same wish.
-pub(crate) const HOLD: Duration = Duration::from_secs(10);
+/// How long the owner holds back an endpoint that is to be disabled: recorder and api need a second
+/// or two for it. What is due after that is kept in any case ([`crate::withdrawn`]).
+pub(crate) const HOLD: Duration = Duration::from_secs(3);
 
 const HEADER: HeaderName = HeaderName::from_static("webhook-delivery");
 
