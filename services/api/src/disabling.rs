@@ -78,19 +78,23 @@ impl Disabler {
         }
     }
 
-    /// Carries out all orders that wait.
+    /// Carries out all orders that wait; one that fails does not hold up the others.
     ///
     /// # Errors
-    /// When PostgreSQL or NATS does not answer; what was not done stays ordered.
+    /// The first failure, of PostgreSQL or NATS; what was not done stays ordered.
     pub async fn carry_out(&self, now: Timestamp) -> Result<(), SnapshotError> {
         loop {
             let orders = self.store.disable_orders(PAGE).await?;
-            let full = orders.len() == usize::from(PAGE);
-            for order in orders {
-                self.carry_out_one(&order, now).await?;
+            let mut failed = None;
+            for order in &orders {
+                if let Err(error) = self.carry_out_one(order, now).await {
+                    failed.get_or_insert(error);
+                }
             }
-            if !full {
-                return Ok(());
+            match failed {
+                Some(error) => return Err(error),
+                None if orders.len() < usize::from(PAGE) => return Ok(()),
+                None => {}
             }
         }
     }

@@ -59,9 +59,9 @@ impl Notice {
         }
     }
 
-    fn of(attempt: &AttemptRecord) -> Option<Self> {
-        let number = attempt.attempt.get();
-        match (attempt.trigger, attempt.progress) {
+    /// What a person asked for by hand is not told: that person knows.
+    fn after(trigger: Trigger, number: u16, progress: Progress) -> Option<Self> {
+        match (trigger, progress) {
             (Trigger::Manual, _) => None,
             (Trigger::Scheduled, Progress::Exhausted) => Some(Self::Exhausted),
             (Trigger::Scheduled, Progress::Waiting { .. }) => {
@@ -103,7 +103,8 @@ impl<'a> Aftermath<'a> {
             }
         }
         self.streaks.entry(endpoint).or_default().add(attempt);
-        if let Some(notice) = Notice::of(attempt) {
+        let number = attempt.attempt.get();
+        if let Some(notice) = Notice::after(attempt.trigger, number, attempt.progress) {
             self.notices.push((notice, attempt));
         }
     }
@@ -135,4 +136,45 @@ impl Streak {
 pub(super) fn ended_at(attempt: &AttemptRecord) -> Timestamp {
     let took = Duration::from_millis(attempt.duration_ms);
     attempt.started_at.plus(took)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_told_as_failing_once_and_as_recovered_only_after_that() {
+        let waiting = Progress::Waiting {
+            next_attempt_at: Timestamp::default(),
+        };
+        for (trigger, number, progress, expected) in [
+            (Trigger::Scheduled, 3, waiting, None),
+            (Trigger::Scheduled, 4, waiting, Some(Notice::Failing)),
+            (Trigger::Scheduled, 5, waiting, None),
+            // The schedule has no attempt left: that says more.
+            (
+                Trigger::Scheduled,
+                4,
+                Progress::Exhausted,
+                Some(Notice::Exhausted),
+            ),
+            (
+                Trigger::Scheduled,
+                1,
+                Progress::Exhausted,
+                Some(Notice::Exhausted),
+            ),
+            (Trigger::Scheduled, 4, Progress::Delivered, None),
+            (
+                Trigger::Scheduled,
+                5,
+                Progress::Delivered,
+                Some(Notice::Recovered),
+            ),
+            (Trigger::Manual, 1, Progress::Exhausted, None),
+        ] {
+            let found = Notice::after(trigger, number, progress);
+            assert_eq!(found, expected, "{trigger:?} {number} {progress:?}");
+        }
+    }
 }
