@@ -12,7 +12,7 @@ const EVENT: &str = r#"{"type":"file.deleted","id":"event_1","timestamp":"2025-0
 const OBJECT: &str = r#"{"data":{ "b": 1.0, "a": "\u00e9" },"id":"event_1","timestamp":"2025-04-12T15:55:19.000Z","type":"file.deleted"}"#;
 
 /// Both official Rust libraries accept a delivery, and neither a changed one.
-fn assert_verifies(request: &Received, secret: &str) {
+pub(crate) fn assert_verifies(request: &Received, secret: &str) {
     let mut headers = http::HeaderMap::new();
     for (name, value) in &request.headers {
         let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();

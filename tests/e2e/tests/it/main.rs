@@ -7,6 +7,7 @@ mod authorization;
 mod crash;
 mod delivery;
 mod dev;
+mod disabling;
 mod doors;
 mod fan_out;
 mod idempotency;
