@@ -3,6 +3,9 @@
 //!
 //! Only attempts that history did not have before are looked at, so a batch that is written again
 //! changes nothing.
+//!
+//! *Not guaranteed*: order between batches. A failure that is written after a success which came a
+//! moment later begins a streak that is too old by that moment, which is nothing beside days.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
