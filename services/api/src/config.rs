@@ -22,6 +22,11 @@ const DEFAULT_MAX_ENDPOINTS: u32 = 50_000;
 const DEFAULT_FRESH_WAIT: Duration = Duration::from_secs(2);
 /// A small share of what one sender delivers, so that fresh events hardly notice a replay.
 const DEFAULT_REPLAY_RATE: u32 = 500;
+/// *Source*: Svix's `endpoint_failure_disable_after`.
+const DEFAULT_AUTO_DISABLE_AFTER: Duration = Duration::from_secs(5 * 24 * 3_600);
+
+/// Less would let one bad night disable an endpoint.
+const LEAST_AUTO_DISABLE_AFTER: Duration = Duration::from_secs(12 * 3_600);
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
@@ -46,6 +51,9 @@ pub struct ApiConfig {
     /// Most deliveries per second that one process queues for replays.
     /// `POSTHORN_API_REPLAY_RATE`, default 500.
     pub replay_rate: u32,
+    /// An endpoint that only failed for this long is disabled; zero = never.
+    /// `POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER`, default 5 d.
+    pub endpoint_auto_disable_after: Duration,
     /// Seals secrets at rest. `POSTHORN_ENCRYPTION_KEYS`, required: `id:base64key[,…]`, the first
     /// key seals, all open.
     pub keys: KeyRing,
@@ -79,8 +87,16 @@ impl ApiConfig {
                 |text| portal_url(text).map(Some),
             ),
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
+            endpoint_auto_disable_after: env.duration(
+                "POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER",
+                DEFAULT_AUTO_DISABLE_AFTER,
+            ),
             keys: keys(env),
         };
+        let after = config.endpoint_auto_disable_after;
+        env.check(after.is_zero() || after >= LEAST_AUTO_DISABLE_AFTER, || {
+            "POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER: expected 0s, or at least 12h".to_owned()
+        });
         env.check(!config.reconcile_interval.is_zero(), || {
             "POSTHORN_API_RECONCILE_INTERVAL: expected more than 0s".to_owned()
         });
@@ -129,10 +145,11 @@ mod tests {
             ("POSTHORN_EGRESS_ALLOW", "10.0.0.0/99"),
             ("POSTHORN_API_RECONCILE_INTERVAL", "0s"),
             ("POSTHORN_PORTAL_URL", "ftp://portal"),
+            ("POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER", "11h"),
         ]);
         drop(ApiConfig::from_env(&mut env));
         let mistakes = env.finish().unwrap_err();
-        assert_eq!(mistakes.mistakes.len(), 4, "{mistakes}");
+        assert_eq!(mistakes.mistakes.len(), 5, "{mistakes}");
         assert!(!mistakes.to_string().contains("hunter2"));
     }
 

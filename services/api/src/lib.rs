@@ -8,7 +8,8 @@
 //! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
 //! | `json_schema`, `openapi_import` | what event types are described with |
 //! | `import` | what becomes of objects that come from elsewhere again |
-//! | `operational` | telling organisations what happens to their endpoints |
+//! | `operational`, `notices` | telling organisations what happens to their endpoints and deliveries |
+//! | [`disabling`] | disabling endpoints without a person |
 //! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
@@ -21,6 +22,7 @@
 mod capability;
 pub mod config;
 pub mod custom_headers;
+pub mod disabling;
 mod docs_page;
 pub mod endpoint_url;
 mod failure;
@@ -32,6 +34,7 @@ mod lookup;
 mod manual_delivery;
 mod minted;
 pub mod moment;
+mod notices;
 pub mod openapi;
 mod openapi_import;
 mod operational;

@@ -22,7 +22,7 @@ use posthorn_store::application::{ApplicationRow, Metadata};
 use posthorn_store::endpoint::EndpointRow;
 use posthorn_store::operational::Unannounced;
 use posthorn_store::{Store, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Every event type that there is. *Source*: Svix's operational webhooks.
 pub(crate) const EVENT_TYPES: [&str; 7] = [
@@ -134,23 +134,49 @@ impl Change {
     fn event(&self) -> Event {
         let name = self.happened.name();
         let uid = |uid: &Option<Uid>| uid.as_ref().map(|uid| uid.as_str().to_owned());
-        let body = json!({"type": name, "data": {
+        let data = json!({
             "appId": self.application.as_str(),
             "appUid": uid(&self.application_uid),
             "endpointId": self.endpoint.as_str(),
             "endpointUid": uid(&self.endpoint_uid),
-        }});
+        });
         let (id, version) = (self.endpoint.as_str(), self.version.to_be_bytes());
-        let digest = digest_parts(&[b"operational event", id.as_bytes(), &version]);
+        let told = Told {
+            organization: &self.organization,
+            name,
+            at: self.at,
+            data,
+        };
+        told.event(&[id.as_bytes(), &version])
+    }
+}
+
+/// What an organisation is told.
+pub(crate) struct Told<'a> {
+    pub(crate) organization: &'a OrganizationId,
+    /// The event's type, one of [`EVENT_TYPES`].
+    pub(crate) name: &'a str,
+    pub(crate) at: Timestamp,
+    pub(crate) data: Value,
+}
+
+impl Told<'_> {
+    /// The event of the hidden application. `subject` and the moment are where its id comes from:
+    /// what is told twice is one event.
+    pub(crate) fn event(&self, subject: &[&[u8]]) -> Event {
+        let mut parts: Vec<&[u8]> = vec![b"operational event"];
+        parts.extend(subject);
+        let digest = digest_parts(&parts);
         let random = digest
             .first_chunk()
             .expect("a digest is longer than an id's random part");
+        let body = json!({"type": self.name, "data": self.data});
         let meta = EventMeta {
             version: SchemaVersion,
             id: EventId::generate_message(self.at, *random),
             organization: self.organization.clone(),
-            application: application_id(&self.organization),
-            event_type: EventType::parse(name).expect("our own names are event types"),
+            application: application_id(self.organization),
+            event_type: EventType::parse(self.name).expect("our own names are event types"),
             accepted_at: self.at,
             channels: Vec::new(),
             tags: Vec::new(),

@@ -1,5 +1,5 @@
-//! api as a process: HTTP, work in the background, the repair of the configuration snapshot, upkeep,
-//! and a look at PostgreSQL.
+//! api as a process: HTTP, work in the background, the repair of the configuration snapshot,
+//! disabling and telling, upkeep, and a look at PostgreSQL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use posthorn_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
+use crate::disabling::Disabler;
+use crate::notices;
 use crate::operational::Operational;
 use crate::reconcile::Reconciler;
 use crate::router::router;
@@ -96,6 +98,11 @@ impl Service for Api {
         shutdown.spawn("reconcile", reconciler.run(interval, shutdown.clone()));
         let telling = state.operational.clone().run(interval);
         shutdown.spawn("operational events", telling);
+        let telling = notices::run(state.operational.clone());
+        shutdown.spawn("operational notices", telling);
+        let after = state.config.endpoint_auto_disable_after;
+        let disabler = Disabler::new(state.store.clone(), state.snapshots.clone(), after);
+        shutdown.spawn("disabling", disabler.run(shutdown.clone()));
         let upkeep = upkeep::run(state.store.clone(), shutdown.clone());
         shutdown.spawn("upkeep", upkeep);
         let (bus, rate) = (state.bus.clone(), state.config.replay_rate);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use posthorn_event_schema::{AttemptHeaders, FailureClass};
+use posthorn_event_schema::{AttemptHeaders, FailureClass, Wish};
 
 /// Bytes of an answer's body that are read; what follows is dropped with the connection.
 pub const MAX_READ_BYTES: usize = 64 * 1024;
@@ -22,6 +22,8 @@ pub enum Answer {
         body: Kept,
         /// Its `Retry-After` header.
         retry_after: Option<String>,
+        /// Its `webhook-delivery` header.
+        wish: Option<Wish>,
     },
     /// No HTTP answer.
     Failed {

@@ -13,7 +13,8 @@ use posthorn_chassis::{clock, entropy, error_chain, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
     ApplicationId, AttemptId, AttemptRecord, CancelReason, DeliveryCancelled, DeliveryJob,
-    EndpointId, EndpointSnapshot, Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
+    EndpointId, EndpointSnapshot, Outcome, Progress, ReceiverWish, Response, SchemaVersion,
+    Timestamp, Trigger,
 };
 use tracing::{Instrument, Span};
 
@@ -25,6 +26,8 @@ use crate::lanes::{Finish, Lesson};
 use crate::request::{self, DeliveryRequest, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
+use crate::wish;
+use crate::withdrawn::Withdrawn;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
 pub(crate) const OUR_FAILURE_PAUSE: Duration = Duration::from_secs(5);
@@ -46,6 +49,8 @@ pub struct Attempts {
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
     pub schedule: Arc<RetrySchedule>,
+    /// The endpoints that want no further request.
+    pub withdrawn: Arc<Withdrawn>,
 }
 
 /// How an attempt ended for the caller. Everything that follows from it is stored.
@@ -59,7 +64,8 @@ pub struct Ended {
     pub rate: Option<Option<u16>>,
 }
 
-/// A failure of our own: no attempt was spent, and the delivery must be kept as it is.
+/// A failure of our own, or an endpoint that is about to be disabled: no attempt was spent, and the
+/// delivery must be kept as it is.
 ///
 /// It is not waited for here, where it would hold a place in flight and the partition's hand-over:
 /// the owner holds the endpoint back for a while and then tries anew.
@@ -84,6 +90,14 @@ impl Receiver {
         match self {
             Self::Endpoint(snapshot, _) => &snapshot.url,
             Self::Callback(url) => url,
+        }
+    }
+
+    /// A callback has no endpoint that could be disabled.
+    fn snapshot(&self) -> Option<&EndpointSnapshot> {
+        match self {
+            Self::Endpoint(snapshot, _) => Some(snapshot),
+            Self::Callback(_) => None,
         }
     }
 
@@ -134,6 +148,9 @@ impl Attempts {
         }
         if is_called_off(job, &snapshot) {
             return Ok(Target::Cancel(CancelReason::Requested));
+        }
+        if self.withdrawn.stands(&snapshot, now()) {
+            return Err(Kept);
         }
         match self.endpoints.get(&snapshot, now()) {
             Ok(prepared) => Ok(Target::Ready(Receiver::Endpoint(snapshot, prepared))),
@@ -201,19 +218,25 @@ impl Attempts {
             },
             Some(Decision::Exhausted) => Progress::Exhausted,
         };
+        let asked = wish::of(&timed.answer);
+        let disabling = asked.filter(|wish| wish.disables()).map(|_| wish::HOLD);
+        if let (Some(_), Some(snapshot)) = (disabling, receiver.snapshot()) {
+            self.withdrawn.note(snapshot, ended_at);
+        }
         let lesson = Lesson {
             sign: classify::sign(&timed.answer),
             started_at,
             took: timed.took,
         };
-        let record = record(job, receiver.url(), started_at, timed, progress);
+        let record = record(job, receiver, started_at, timed, progress);
         count(&record, ended_at.since(job.meta.starts_at()));
         let placed = match decision {
             Some(Decision::Retry { at, lane }) => Some(self.place(job, lane, at).await?),
             Some(Decision::Exhausted) | None => None,
         };
         self.store(Outcome::Attempt(record)).await?;
-        let hold_until = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
+        let hold = retry_after.map(|wait| wait.min(retry::MAX_RETRY_AFTER));
+        let hold_until = hold.max(disabling).map(|wait| ended_at.plus(wait));
         Ok(Ended {
             placed,
             finish: Finish {
@@ -260,6 +283,9 @@ impl Attempts {
         retry_after: Option<Duration>,
     ) -> Option<Decision> {
         classify::failure(answer)?;
+        if wish::of(answer).is_some() {
+            return Some(Decision::Exhausted);
+        }
         let failed = Failed {
             endpoint: &job.meta.endpoint,
             attempt: job.meta.attempt,
@@ -353,13 +379,18 @@ fn wished(answer: &Answer, now: Timestamp) -> Option<Duration> {
 
 fn record(
     job: &DeliveryJob,
-    url: &str,
+    receiver: &Receiver,
     started_at: Timestamp,
     timed: Timed,
     progress: Progress,
 ) -> AttemptRecord {
     let meta = &job.meta;
     let failure = classify::failure(&timed.answer);
+    let asked = wish::of(&timed.answer).zip(receiver.snapshot());
+    let wish = asked.map(|(asks, snapshot)| ReceiverWish {
+        asks,
+        endpoint_version: snapshot.version,
+    });
     let response = match timed.answer {
         Answer::Http { status, body, .. } => Response {
             status: Some(status),
@@ -384,12 +415,13 @@ fn record(
         accepted_at: meta.accepted_at,
         attempt: meta.attempt,
         trigger: meta.trigger,
-        url: url.to_owned(),
+        url: receiver.url().to_owned(),
         started_at,
         duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
         response,
         headers: Some(timed.headers),
         failure,
+        wish,
         progress,
         trace_id: trace_context::trace_id(&Span::current()),
     }

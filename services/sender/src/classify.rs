@@ -142,6 +142,7 @@ mod tests {
                 status,
                 body: Kept::default(),
                 retry_after: None,
+                wish: None,
             })
         };
         for status in [200, 201, 204, 299] {

@@ -15,6 +15,7 @@ use crate::answer::{Answer, Kept, MAX_READ_BYTES, Timed};
 use crate::classify;
 use crate::request::DeliveryRequest;
 use crate::resolver::GuardedResolver;
+use crate::wish;
 
 /// Idle connections to one endpoint that are kept for its next delivery.
 const MAX_IDLE_PER_HOST: usize = 32;
@@ -123,6 +124,7 @@ async fn read(mut response: reqwest::Response) -> Answer {
     let retry_after = header
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
+    let wish = wish::of_headers(response.headers());
     let mut read = Vec::new();
     let ended = loop {
         if read.len() >= MAX_READ_BYTES {
@@ -139,5 +141,6 @@ async fn read(mut response: reqwest::Response) -> Answer {
         status,
         body: Kept::from_read(&read, ended),
         retry_after,
+        wish,
     }
 }

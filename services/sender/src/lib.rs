@@ -6,7 +6,7 @@
 //! memory and what is parked in the waiting room; [`attempt`] makes one HTTP request and stores
 //! what follows from it.
 //!
-//! Pure: [`lanes`], [`retry`], [`classify`], [`request`], [`posthorn_egress`]'s verdicts.
+//! Pure: [`lanes`], [`retry`], [`classify`], [`wish`], [`request`], [`posthorn_egress`]'s verdicts.
 //!
 //! *Guarantees*, each with its test in `tests/e2e`:
 //! - A job is acked, and a waiting delivery deleted, only after what follows from its attempt is
@@ -36,6 +36,8 @@ mod service;
 mod store;
 mod unreadable;
 mod visit;
+pub mod wish;
+pub mod withdrawn;
 
 pub use config::SenderConfig;
 pub use service::Sender;

@@ -48,6 +48,7 @@ impl Sender {
             client: Client::new(config.egress.clone(), config.timeout)?,
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),
+            withdrawn: Arc::default(),
         };
         let (parked, retry) = (config.parked_in_flight, config.retry_in_flight);
         let places = Places::new(config.in_flight - parked - retry, parked, retry);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ApplicationId, AttemptHeaders, AttemptId, DeliveryId, EndpointId, EventId, EventType,
-    OrganizationId, SchemaVersion, Timestamp,
+    OrganizationId, ReceiverWish, SchemaVersion, Timestamp,
 };
 
 /// Which HTTP request of a delivery, counted from 1.
@@ -175,6 +175,9 @@ pub struct AttemptRecord {
     /// Why it was not a success; `None` on success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureClass>,
+    /// What the receiver asked for; a delivery that failed ends with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<ReceiverWish>,
     /// Where the delivery stands now.
     #[serde(flatten)]
     pub progress: Progress,

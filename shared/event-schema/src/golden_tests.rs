@@ -54,6 +54,7 @@ fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
         "attempt.v1.json",
         "attempt-headers.v1.json",
         "attempt-waiting.v1.json",
+        "attempt-wish.v1.json",
         "cancelled.v1.json",
     ] {
         let file = fixture(name);

@@ -35,6 +35,7 @@ pub mod snapshot;
 pub mod subject;
 pub mod timestamp;
 mod version;
+pub mod wish;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
 pub use attempt_headers::AttemptHeaders;
@@ -57,3 +58,4 @@ pub use snapshot::{
 };
 pub use timestamp::Timestamp;
 pub use version::SchemaVersion;
+pub use wish::{ReceiverWish, Wish};

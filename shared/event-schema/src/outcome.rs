@@ -11,6 +11,10 @@ use crate::{
 /// One message of OUTCOMES.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most outcomes are attempts: a box would be one more allocation for each"
+)]
 pub enum Outcome {
     /// Who matched an event, and who did not and why.
     Fanout(FanoutVerdict),

@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use crate::application::{Metadata, Saved, saved};
+use crate::disabling::{AutoDisabled, read_auto_disabled};
 use crate::listing::{Listing, Order};
 use crate::pool::Transaction;
 use crate::{Page, Slice, Store, StoreError, column};
@@ -74,6 +75,8 @@ pub struct EndpointRow {
     pub sealed_headers: Option<Vec<u8>>,
     /// Deliveries of events accepted before this end without another request.
     pub cancelled_before: Option<Timestamp>,
+    /// How Posthorn disabled it; `None` while it is enabled, or when a person disabled it.
+    pub auto_disabled: Option<AutoDisabled>,
     /// Counts changes, those of secrets and headers included.
     pub version: i64,
     /// When it was created.
@@ -126,7 +129,7 @@ pub struct EndpointChange {
 
 pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url, description, \
     event_types, channels, disabled, throttle_rate, metadata, sealed_headers, cancelled_before, version, \
-    created_at, updated_at, deleted";
+    disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
 
 impl Store {
     /// Creates an endpoint with its first secret, if its application is live; one that has this
@@ -255,6 +258,9 @@ impl Store {
 
     /// Changes a live endpoint and counts its version up.
     ///
+    /// Enabling it, or giving it another URL, makes it new: failures and wishes of before do not
+    /// count any more.
+    ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
     pub async fn update_endpoint(
@@ -272,6 +278,14 @@ impl Store {
                  event_types = CASE WHEN $7 THEN $8 ELSE event_types END, \
                  channels = CASE WHEN $9 THEN $10 ELSE channels END, \
                  disabled = COALESCE($11, disabled), \
+                 disabled_by = CASE WHEN NOT $11 THEN NULL ELSE disabled_by END, \
+                 disabled_at = CASE WHEN NOT $11 THEN NULL ELSE disabled_at END, \
+                 fail_since = CASE WHEN NOT $11 THEN NULL ELSE fail_since END, \
+                 (enabled_version, enabled_at) = (SELECT \
+                     CASE WHEN renewed THEN version + 1 ELSE enabled_version END, \
+                     CASE WHEN renewed THEN $15 ELSE enabled_at END \
+                     FROM (SELECT COALESCE((disabled AND NOT $11) OR url <> $5, false) \
+                         AS renewed) AS change), \
                  throttle_rate = CASE WHEN $12 THEN $13 ELSE throttle_rate END, \
                  metadata = COALESCE($14, metadata), \
                  version = version + 1, updated_at = $15 \
@@ -467,6 +481,7 @@ pub(crate) fn read(row: &Row) -> Result<EndpointRow, StoreError> {
         },
         sealed_headers: row.try_get("sealed_headers")?,
         cancelled_before: column::moment_option(row, "cancelled_before")?,
+        auto_disabled: read_auto_disabled(row)?,
         version: row.try_get("version")?,
         created_at: column::moment(row, "created_at")?,
         updated_at: column::moment(row, "updated_at")?,

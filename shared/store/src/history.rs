@@ -10,6 +10,7 @@
 //! [`Store::write_events`]: crate::Store::write_events
 //! [`Store::write_outcomes`]: crate::Store::write_outcomes
 
+mod aftermath;
 mod attempt_query;
 mod attempts;
 pub mod days;
@@ -23,6 +24,7 @@ mod figures;
 mod replay;
 mod state;
 mod window;
+mod write_aftermath;
 mod write_attempts;
 mod write_deliveries;
 mod write_events;

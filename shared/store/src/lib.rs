@@ -9,7 +9,8 @@
 //! | [`config`], [`pool`], [`migrate`], [`error`] | how to get there, and what can go wrong |
 //! | [`application`], [`endpoint`], [`endpoint_secret`], [`event_type`], [`event_type_schedule`] | configuration: rows and queries |
 //! | [`import`] | what was brought from elsewhere |
-//! | [`operational`] | what an organisation is told of its own endpoints |
+//! | [`operational`], [`operational_notice`] | what an organisation is told of its own endpoints and deliveries |
+//! | [`disabling`] | endpoints that are disabled without a person |
 //! | [`idempotency`] | which requests run or ran, and what they answered |
 //! | [`token`] | tokens that ended before their time, codes that are exchanged for one |
 //! | [`listing`] | configuration objects listed by key, a page at a time |
@@ -20,6 +21,7 @@
 pub mod application;
 mod column;
 pub mod config;
+pub mod disabling;
 pub mod endpoint;
 mod endpoint_audience;
 pub mod endpoint_secret;
@@ -32,6 +34,7 @@ pub mod import;
 pub mod listing;
 pub mod migrate;
 pub mod operational;
+pub mod operational_notice;
 pub mod page;
 pub mod pool;
 pub mod task;

@@ -146,6 +146,10 @@ pub struct MessageAttemptOut {
     pub endpoint_id: String,
     /// When the request began.
     pub timestamp: String,
+    /// What the receiver asked for in its answer: `abort_message`, `disable`, or `gone` (status 410).
+    /// Svix has no such field, and its SDKs ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receiver_wish: Option<String>,
     /// The message itself, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msg: Option<MessageOut>,
@@ -169,6 +173,7 @@ impl From<StoredAttempt> for MessageAttemptOut {
             msg_id: attempt.event.to_string(),
             endpoint_id: attempt.endpoint.to_string(),
             timestamp: attempt.started_at.to_rfc3339_micros(),
+            receiver_wish: attempt.wish,
             msg: None,
         }
     }

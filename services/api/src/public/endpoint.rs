@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use posthorn_store::application::Metadata;
+use posthorn_store::disabling::AutoDisabled;
 use posthorn_store::endpoint::EndpointRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -113,6 +114,8 @@ pub struct EndpointOut {
     pub version: u16,
     /// It receives nothing for now.
     pub disabled: bool,
+    /// How Posthorn disabled it; null while it is enabled, and when a person disabled it.
+    pub auto_disabled: Option<AutoDisabledOut>,
     /// The types that it receives; null = all.
     pub event_types: Option<Vec<String>>,
     /// The older spelling of `eventTypes`.
@@ -128,6 +131,29 @@ pub struct EndpointOut {
     pub metadata: Metadata,
 }
 
+/// How Posthorn disabled an endpoint; Svix has no such thing, and its SDKs ignore it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoDisabledOut {
+    /// `gone` = it answered 410; `receiver` = it answered `webhook-delivery: disable`;
+    /// `failures` = it had only failed for days.
+    pub reason: &'static str,
+    /// When.
+    pub at: String,
+    /// Since when it had only failed.
+    pub fail_since: String,
+}
+
+impl From<AutoDisabled> for AutoDisabledOut {
+    fn from(how: AutoDisabled) -> Self {
+        Self {
+            reason: how.by.as_str(),
+            at: how.at.to_rfc3339_micros(),
+            fail_since: how.fail_since.to_rfc3339_micros(),
+        }
+    }
+}
+
 impl From<EndpointRow> for EndpointOut {
     fn from(row: EndpointRow) -> Self {
         let settings = row.settings;
@@ -141,6 +167,7 @@ impl From<EndpointRow> for EndpointOut {
             throttle_rate: settings.throttle_rate,
             version: 1,
             disabled: settings.disabled,
+            auto_disabled: row.auto_disabled.map(AutoDisabledOut::from),
             event_types: event_types.clone(),
             filter_types: event_types,
             channels: texts(settings.channels),
@@ -231,6 +258,7 @@ mod tests {
             },
             sealed_headers: Some(b"sealed".to_vec()),
             cancelled_before: None,
+            auto_disabled: None,
             version: 3,
             created_at: at,
             updated_at: at,
@@ -246,6 +274,7 @@ mod tests {
             "throttleRate": 7,
             "version": 1,
             "disabled": false,
+            "autoDisabled": null,
             "eventTypes": ["a.b"],
             "filterTypes": ["a.b"],
             "channels": null,

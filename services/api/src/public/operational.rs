@@ -7,7 +7,7 @@ use posthorn_store::endpoint::EndpointRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::endpoint::EndpointIn;
+use super::endpoint::{AutoDisabledOut, EndpointIn};
 use crate::custom_headers::CustomHeaders;
 
 /// An endpoint of operational webhooks to create, or to replace another with.
@@ -87,6 +87,8 @@ pub struct OperationalWebhookEndpointOut {
     pub uid: Option<String>,
     /// It receives nothing for now.
     pub disabled: bool,
+    /// How Posthorn disabled it; null while it is enabled, and when a person disabled it.
+    pub auto_disabled: Option<AutoDisabledOut>,
     /// The operational event types that it receives; null = all.
     pub event_types: Option<Vec<String>>,
     /// The older spelling of `eventTypes`.
@@ -114,6 +116,7 @@ impl From<EndpointRow> for OperationalWebhookEndpointOut {
             rate_limit: settings.throttle_rate,
             uid: settings.uid.map(|uid| uid.to_string()),
             disabled: settings.disabled,
+            auto_disabled: row.auto_disabled.map(AutoDisabledOut::from),
             event_types: names.clone(),
             filter_types: names,
             created_at: row.created_at.to_rfc3339_micros(),

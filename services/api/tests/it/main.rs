@@ -7,6 +7,7 @@
 mod bad_input;
 mod client;
 mod configuration;
+mod disabling;
 mod errors;
 mod event_types;
 mod figures;

@@ -115,6 +115,7 @@ pub(crate) fn attempt(
             sensitive: vec!["x-api-key".to_owned()],
         }),
         failure: (!delivered).then_some(FailureClass::Status5xx),
+        wish: None,
         progress,
         trace_id: None,
     })

@@ -24,7 +24,7 @@ pub(super) fn columns(content: &str) -> String {
         "a.id, a.delivery_id, a.application_id, a.event_id, a.endpoint_id, a.event_type, \
          a.number, a.trigger, a.state, a.next_attempt_at, a.url, a.started_at, a.duration_ms, \
          a.status, CASE WHEN {content} THEN a.response END AS response, a.truncated, a.failure, \
-         a.trace_id"
+         a.trace_id, a.wish"
     )
 }
 

@@ -54,6 +54,8 @@ pub struct StoredAttempt {
     pub failure: Option<String>,
     /// The trace of the request.
     pub trace_id: Option<String>,
+    /// What the receiver asked for, as one word.
+    pub wish: Option<String>,
 }
 
 /// Which attempts to list; what is empty or `None` excludes nothing.
@@ -220,5 +222,6 @@ fn read(row: &Row) -> Result<StoredAttempt, StoreError> {
         truncated: get(row, "truncated")?,
         failure: get(row, "failure")?,
         trace_id: get(row, "trace_id")?,
+        wish: get(row, "wish")?,
     })
 }

@@ -1,24 +1,26 @@
 //! Writing attempts.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use posthorn_event_schema::{AttemptRecord, Progress};
 use time::{Date, OffsetDateTime};
 
 use super::DeliveryState;
 use crate::StoreError;
-use crate::column::{clean, trigger_code};
+use crate::column::{clean, get, trigger_code};
 use crate::pool::{Params, Transaction};
 
 const INSERT: &str = "
     INSERT INTO attempts (started_at, next_attempt_at, duration_ms, day, number, status, state,
                           trigger, truncated, application_id, event_id, id, endpoint_id,
-                          delivery_id, event_type, failure, trace_id, url, response, headers)
+                          delivery_id, event_type, failure, trace_id, url, response, headers, wish)
     SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[],
                          $6::int[], $7::smallint[], $8::smallint[], $9::bool[], $10::text[],
                          $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-                         $16::text[], $17::text[], $18::text[], $19::text[], $20::text[])
-    ON CONFLICT DO NOTHING";
+                         $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
+                         $21::text[])
+    ON CONFLICT DO NOTHING RETURNING id";
 
 /// Attempts, column by column, as `unnest` takes them.
 #[derive(Default)]
@@ -43,6 +45,7 @@ pub(super) struct AttemptColumns<'a> {
     urls: Vec<Cow<'a, str>>,
     responses: Vec<Cow<'a, str>>,
     headers: Vec<Option<String>>,
+    wishes: Vec<Option<&'static str>>,
 }
 
 impl<'a> AttemptColumns<'a> {
@@ -72,11 +75,17 @@ impl<'a> AttemptColumns<'a> {
         let headers = attempt.headers.as_ref();
         self.headers
             .push(headers.and_then(|headers| serde_json::to_string(headers).ok()));
+        self.wishes
+            .push(attempt.wish.map(|wish| wish.asks.as_str()));
     }
 
-    pub(super) async fn insert(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+    /// Inserts them and returns the ids of those that were not there before.
+    pub(super) async fn insert(
+        &self,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<HashSet<String>, StoreError> {
         if self.ids.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
         let params: Params<'_> = &[
             &self.started_at,
@@ -99,9 +108,10 @@ impl<'a> AttemptColumns<'a> {
             &self.urls,
             &self.responses,
             &self.headers,
+            &self.wishes,
         ];
-        transaction.execute(INSERT, params).await?;
-        Ok(())
+        let rows = transaction.query(INSERT, params).await?;
+        rows.iter().map(|row| get(row, "id")).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use posthorn_event_schema::{DeliveryId, Outcome, Verdict};
 use time::Date;
 
+use super::aftermath::Aftermath;
 use super::days::day_to_write;
 use super::facts::DeliveryFacts;
 use super::write_attempts::AttemptColumns;
@@ -13,7 +14,9 @@ use super::write_fanouts::FanoutColumns;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Writes outcomes: fan-out decisions, attempts, and what they mean for their deliveries.
+    /// Writes outcomes: fan-out decisions, attempts, what they mean for their deliveries, and what
+    /// follows from attempts that are new: endpoints to disable, endpoints that fail, and what
+    /// organisations are to be told.
     ///
     /// *Guarantee*: once it returns `Ok`, the whole batch is durable. It is one transaction, so
     /// after an `Err` either all or none of it was written. Outcomes may come in any order and
@@ -40,14 +43,17 @@ impl Store {
         let mut client = self.client().await?;
         let mut transaction = client.transaction().await?;
         batch.fanouts.insert(&mut transaction).await?;
-        batch.attempts.insert(&mut transaction).await?;
+        let new = batch.attempts.insert(&mut transaction).await?;
         batch.deliveries.upsert(&mut transaction).await?;
+        let aftermath = Aftermath::of(batch.outcomes, new);
+        aftermath.write(&mut transaction).await?;
         transaction.commit().await
     }
 }
 
 /// A batch's rows, table by table.
 struct OutcomeBatch<'a> {
+    outcomes: &'a [Outcome],
     days: BTreeSet<Date>,
     fanouts: FanoutColumns<'a>,
     attempts: AttemptColumns<'a>,
@@ -96,6 +102,7 @@ impl<'a> OutcomeBatch<'a> {
         let fanouts = FanoutColumns::of(verdicts);
         let deliveries = DeliveryColumns::of(deliveries.into_iter().map(|(key, f)| (key.2, f)));
         Ok(Self {
+            outcomes,
             days,
             fanouts,
             attempts,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod disabling;
 mod history;
 mod migrate;
 mod sample;

@@ -123,6 +123,7 @@ pub(crate) fn attempt(event: &Event, to: &str, number: u16) -> Outcome {
             sensitive: Vec::new(),
         }),
         failure: (!delivered).then_some(FailureClass::Status5xx),
+        wish: None,
         progress: if delivered {
             Progress::Delivered
         } else {

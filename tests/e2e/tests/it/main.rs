@@ -8,6 +8,7 @@ mod callback;
 mod crash;
 mod delivery;
 mod dev;
+mod disabling;
 mod doors;
 mod fan_out;
 mod idempotency;
