@@ -18,6 +18,8 @@ SETTINGS = {
     "POSTHORN_EGRESS_ALLOW": "127.0.0.0/8",
     # Three attempts; the walks wait until the last one has failed.
     "POSTHORN_RETRY_SCHEDULE": "1s,1s",
+    # Endpoints that fail on purpose are to be asked each time.
+    "POSTHORN_BREAKER_OPEN": "0s",
 }
 
 

@@ -1,15 +1,18 @@
-//! Storing an accepted event and marking its keys, in a task that outlives its caller.
+//! Storing an accepted event and marking its keys, in work that outlives its caller.
 //!
 //! A caller may go away at any moment (an HTTP client that hangs up takes its handler with it), and
 //! may be told that the event could not be stored although it was. A key whose event is stored and
 //! which is not marked would make a second event once the stream's duplicate window has passed; so
-//! the task goes on without the caller: it publishes the event again, under the same id and within
-//! that window, until the stream has it, and then marks the keys until that is stored.
+//! the work goes on without the caller, as a task of its own: it publishes the event again, under the
+//! same id and within that window, until the stream has it, and then marks the keys until that is
+//! stored.
 //!
 //! Shown by `a_caller_that_goes_away_at_any_step_leaves_no_stored_event_unmarked`,
 //! `an_event_with_a_key_that_was_not_stored_in_time_is_stored_later` and
 //! `a_key_is_marked_however_long_that_takes`.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,13 +74,15 @@ impl Storing {
     /// stand for.
     pub(crate) async fn store(&self, event: Event, marks: Marks) -> Result<Stored, PublishError> {
         let (tell, told) = oneshot::channel();
-        let (task, span) = (self.clone(), Span::current());
-        self.shutdown.spawn("store event", async move {
-            task.run(event, marks, span, tell).await;
-        });
-        match told.await {
+        let (this, span) = (self.clone(), Span::current());
+        let work = async move { this.run(event, marks, span, tell).await };
+        let outliving = Outliving {
+            work: Some(Box::pin(work)),
+            shutdown: self.shutdown.clone(),
+        };
+        match outliving.until(told).await {
             Ok(first) => first,
-            // The task panicked; that is logged and counted where it happened.
+            // It ended without a word, which it never does.
             Err(gone) => Err(PublishError::Unavailable(gone.into())),
         }
     }
@@ -176,6 +181,39 @@ impl Storing {
         };
         *pause = (*pause * 2).min(LONGEST_PAUSE);
         waited
+    }
+}
+
+/// Work that is done where its caller waits for it, and goes on as a task of its own once the caller
+/// waits no longer. Most of it is over by then, and no other thread had to be woken for it.
+struct Outliving {
+    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    shutdown: Shutdown,
+}
+
+impl Outliving {
+    /// Works until `told` is.
+    async fn until<T>(
+        mut self,
+        mut told: oneshot::Receiver<T>,
+    ) -> Result<T, oneshot::error::RecvError> {
+        poll_fn(move |context| {
+            if let Some(work) = &mut self.work
+                && work.as_mut().poll(context).is_ready()
+            {
+                self.work = None;
+            }
+            Pin::new(&mut told).poll(context)
+        })
+        .await
+    }
+}
+
+impl Drop for Outliving {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.shutdown.spawn("store event", work);
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod acceptance;
 mod http;
 mod latency;
 mod machine;
+mod neighbours;
+mod receiver;
 mod world;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +32,8 @@ struct Cli {
 enum Scenario {
     /// How long a producer waits until its event is accepted, beside a bare JetStream publish
     Acceptance(acceptance::Options),
+    /// What healthy endpoints feel of hanging and failing ones
+    Neighbours(neighbours::Options),
 }
 
 #[tokio::main]
@@ -38,6 +42,7 @@ async fn main() -> anyhow::Result<()> {
     println!("{}\n", machine::facts());
     let result = match cli.scenario {
         Scenario::Acceptance(options) => acceptance::run(&options).await?,
+        Scenario::Neighbours(options) => neighbours::run(&options).await?,
     };
     if cli.json {
         println!("{result}");

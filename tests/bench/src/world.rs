@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) api_url: String,
     pub(crate) token: String,
-    _fleet: Process,
+    fleet: Process,
     _database: TestDatabase,
 }
 
@@ -66,9 +66,20 @@ impl World {
             client: Client::new(&api_url, &token),
             api_url,
             token,
-            _fleet: fleet,
+            fleet,
             _database: database,
         })
+    }
+}
+
+impl World {
+    /// Memory of the fleet's process that is in use now.
+    pub(crate) fn memory_mib(&self) -> f64 {
+        let status = format!("/proc/{}/status", self.fleet.pid());
+        let status = std::fs::read_to_string(status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        kib.unwrap_or(f64::NAN) / 1024.0
     }
 }
 

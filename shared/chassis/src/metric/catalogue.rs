@@ -45,7 +45,7 @@ metrics! {
         IngestGivenUp = "posthorn.ingest.given_up", "{event}",
             "Events with a key of which a late repetition may make a second one, by step (publish, mark).";
         FanoutPutOff = "posthorn.fanout.put_off", "{event}",
-            "Events put off until the time that their producer chose";
+            "Events put off until the time that their producer chose.";
         FanoutDeliveries = "posthorn.fanout.deliveries", "{delivery}",
             "Deliveries that events were fanned out into.";
         Attempts = "posthorn.attempts", "{attempt}",

@@ -13,6 +13,13 @@ use serde_json::{Value, json};
 use crate::SOON;
 
 const SCHEDULE: &str = "50ms";
+
+/// Deliveries are exhausted at once: no breaker spares the endpoint.
+fn failing_fast(settings: Settings) -> Settings {
+    settings
+        .with("POSTHORN_RETRY_SCHEDULE", SCHEDULE)
+        .with("POSTHORN_BREAKER_OPEN", "0s")
+}
 const SINCE: &str = "2025-01-01T00:00:00Z";
 
 /// Publishes events that all fail, and waits until history knows that they did.
@@ -88,8 +95,7 @@ async fn each_once(receiver: &Receiver, count: usize) {
 async fn a_recovered_endpoint_receives_each_failed_event_once() {
     let receiver = Receiver::start().await;
     receiver.set("/hook", Behaviour::Status(500));
-    let schedule = |settings: Settings| settings.with("POSTHORN_RETRY_SCHEDULE", SCHEDULE);
-    let stack = Stack::start_with(schedule).await;
+    let stack = Stack::start_with(failing_fast).await;
     let app = stack.client.application("acme").await;
     let (endpoint, _) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
     let producer = stack.producer().await;
@@ -108,9 +114,8 @@ async fn a_killed_api_goes_on_with_a_recovery_and_repeats_nothing() {
     const COUNT: usize = 60;
     let (nats, database, receiver) = tokio::join!(TestNats::start(), database(), Receiver::start());
     receiver.set("/hook", Behaviour::Status(500));
-    let settings = Settings::new(&nats.url(), database.url())
-        .with("POSTHORN_RETRY_SCHEDULE", SCHEDULE)
-        .with("POSTHORN_API_REPLAY_RATE", "10");
+    let settings = failing_fast(Settings::new(&nats.url(), database.url()));
+    let settings = settings.with("POSTHORN_API_REPLAY_RATE", "10");
     let mut fleet = Fleet::start(settings).await;
     let client = fleet.client();
     let app = client.application("acme").await;
