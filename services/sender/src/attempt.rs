@@ -8,21 +8,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
-use posthorn_bus::{Bus, PublishError, trace_context};
-use posthorn_chassis::{clock, entropy, error_chain, metric};
+use posthorn_bus::{Bus, PublishError};
+use posthorn_chassis::{clock, error_chain, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
-    ApplicationId, AttemptId, AttemptRecord, CancelReason, DeliveryCancelled, DeliveryJob,
-    EndpointId, EndpointSnapshot, Outcome, Progress, ReceiverWish, Response, SchemaVersion,
-    Timestamp, Trigger,
+    ApplicationId, CancelReason, DeliveryCancelled, DeliveryJob, EndpointId, EndpointSnapshot,
+    Outcome, Progress, SchemaVersion, Timestamp, Trigger,
 };
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::answer::{Answer, Timed};
 use crate::classify;
 use crate::client::Client;
-use crate::endpoint::{Endpoints, Prepared};
+use crate::endpoint::Endpoints;
 use crate::lanes::{Finish, Lesson};
+use crate::receiver::Receiver;
+use crate::record;
 use crate::request::{self, DeliveryRequest, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
@@ -76,44 +77,6 @@ pub struct Kept;
 enum Target {
     Ready(Receiver),
     Cancel(CancelReason),
-}
-
-/// Who receives a delivery.
-enum Receiver {
-    Endpoint(Arc<EndpointSnapshot>, Arc<Prepared>),
-    /// The URL that the event itself names.
-    Callback(String),
-}
-
-impl Receiver {
-    fn url(&self) -> &str {
-        match self {
-            Self::Endpoint(snapshot, _) => &snapshot.url,
-            Self::Callback(url) => url,
-        }
-    }
-
-    /// A callback has no endpoint that could be disabled.
-    fn snapshot(&self) -> Option<&EndpointSnapshot> {
-        match self {
-            Self::Endpoint(snapshot, _) => Some(snapshot),
-            Self::Callback(_) => None,
-        }
-    }
-
-    fn schedule(&self) -> Option<&RetrySchedule> {
-        match self {
-            Self::Endpoint(_, prepared) => prepared.schedule.as_ref(),
-            Self::Callback(_) => None,
-        }
-    }
-
-    fn rate(&self) -> Option<u16> {
-        match self {
-            Self::Endpoint(snapshot, _) => snapshot.throttle_rate,
-            Self::Callback(_) => None,
-        }
-    }
 }
 
 impl Attempts {
@@ -228,8 +191,8 @@ impl Attempts {
             started_at,
             took: timed.took,
         };
-        let record = record(job, receiver, started_at, timed, progress);
-        count(&record, ended_at.since(job.meta.starts_at()));
+        let record = record::of(job, receiver, started_at, timed, progress);
+        record::count(&record, ended_at.since(job.meta.starts_at()));
         let placed = match decision {
             Some(Decision::Retry { at, lane }) => Some(self.place(job, lane, at).await?),
             Some(Decision::Exhausted) | None => None,
@@ -374,105 +337,6 @@ fn wished(answer: &Answer, now: Timestamp) -> Option<Duration> {
             ..
         } if classify::failure(answer).is_some() => retry::parse_retry_after(value, now),
         Answer::Http { .. } | Answer::Failed { .. } => None,
-    }
-}
-
-fn record(
-    job: &DeliveryJob,
-    receiver: &Receiver,
-    started_at: Timestamp,
-    timed: Timed,
-    progress: Progress,
-) -> AttemptRecord {
-    let meta = &job.meta;
-    let failure = classify::failure(&timed.answer);
-    let asked = wish::of(&timed.answer).zip(receiver.snapshot());
-    let wish = asked.map(|(asks, snapshot)| ReceiverWish {
-        asks,
-        endpoint_version: snapshot.version,
-    });
-    let response = match timed.answer {
-        Answer::Http { status, body, .. } => Response {
-            status: Some(status),
-            text: body.text,
-            truncated: body.truncated,
-        },
-        Answer::Failed { words, .. } => Response {
-            status: None,
-            text: words,
-            truncated: false,
-        },
-    };
-    AttemptRecord {
-        version: SchemaVersion,
-        id: AttemptId::generate(started_at, entropy::bytes()),
-        delivery: meta.delivery.clone(),
-        event: meta.event.clone(),
-        organization: meta.organization.clone(),
-        application: meta.application.clone(),
-        endpoint: meta.endpoint.clone(),
-        event_type: meta.event_type.clone(),
-        accepted_at: meta.accepted_at,
-        attempt: meta.attempt,
-        trigger: meta.trigger,
-        url: receiver.url().to_owned(),
-        started_at,
-        duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
-        response,
-        headers: Some(timed.headers),
-        failure,
-        wish,
-        progress,
-        trace_id: trace_context::trace_id(&Span::current()),
-    }
-}
-
-/// Writes an attempt's outcome onto its span, the metrics and the log.
-/// `latency` is that of the whole delivery so far.
-fn count(record: &AttemptRecord, latency: Duration) {
-    let outcome = match record.progress {
-        Progress::Delivered => "delivered",
-        Progress::Waiting { .. } => "retry",
-        Progress::Exhausted => "exhausted",
-    };
-    let failure = record.failure.map_or("none", |class| class.as_str());
-    Span::current().record("posthorn.attempt.outcome", outcome);
-    metric::Counter::Attempts.add(1, &[("outcome", outcome), ("error_type", failure)]);
-    let seconds = Duration::from_millis(record.duration_ms).as_secs_f64();
-    let class = status_class(record.response.status);
-    metric::Histogram::HttpClientRequestDurationSeconds.record(seconds, &[("status_class", class)]);
-    if record.progress == Progress::Delivered {
-        let bucket = match record.attempt.get() {
-            1 => "1",
-            2..=3 => "2-3",
-            _ => "4+",
-        };
-        if record.trigger == Trigger::Scheduled {
-            metric::Histogram::DeliveryLatencySeconds
-                .record(latency.as_secs_f64(), &[("attempt_bucket", bucket)]);
-        }
-        return;
-    }
-    tracing::info!(
-        posthorn.delivery.id = %record.delivery,
-        posthorn.attempt.number = record.attempt.get(),
-        outcome,
-        failure,
-        status = record.response.status.unwrap_or_default(),
-        duration_ms = record.duration_ms,
-        "attempt failed"
-    );
-}
-
-fn status_class(status: Option<u16>) -> &'static str {
-    match status {
-        Some(100..=199) => "1xx",
-        Some(200..=299) => "2xx",
-        Some(300..=399) => "3xx",
-        Some(400..=499) => "4xx",
-        Some(500..=599) => "5xx",
-        Some(_) => "other",
-        None => "none",
     }
 }
 

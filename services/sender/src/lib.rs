@@ -28,6 +28,8 @@ pub mod ownership;
 mod parking;
 mod partition;
 mod places;
+mod receiver;
+mod record;
 mod report;
 pub mod request;
 pub mod resolver;
