@@ -105,7 +105,7 @@ impl Storing {
         if stored && marks.before_answer {
             claims = self.mark_once(claims).await;
         }
-        // The caller may be gone: that is why this is a task.
+        // The caller may be gone: that is why this outlives it.
         tell.send(first).ok();
         if again && !claims.is_empty() {
             stored = self.publish_again(&event, until).instrument(span).await;

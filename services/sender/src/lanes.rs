@@ -57,18 +57,6 @@ impl<J> Lanes<J> {
         self.queued
     }
 
-    /// Endpoints that are remembered.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.endpoints.len()
-    }
-
-    /// Whether no endpoint is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.endpoints.is_empty()
-    }
-
     /// How many breakers opened since this was asked before.
     pub fn take_breakers_opened(&mut self) -> u64 {
         std::mem::take(&mut self.breakers_opened)
@@ -214,8 +202,8 @@ impl<J> Lanes<J> {
             match head {
                 Head::Due { sequence } => state.runs(sequence),
                 Head::NotYet { sequence, due } => state.waits(sequence, due),
-                Head::Empty => state.is_empty(),
-                Head::Unknown { again } => state.is_unknown(again),
+                Head::Empty => state.found_nothing(),
+                Head::Unknown { again } => state.was_not_read(again),
             }
         }
         if !matches!(head, Head::Due { .. }) {

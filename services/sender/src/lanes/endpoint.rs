@@ -198,12 +198,14 @@ impl LaneState {
         self.due = due;
     }
 
-    pub(super) fn is_empty(&mut self) {
+    /// There is nothing.
+    pub(super) fn found_nothing(&mut self) {
         self.reading = false;
         self.stored = 0;
     }
 
-    pub(super) fn is_unknown(&mut self, again: Timestamp) {
+    /// NATS did not answer.
+    pub(super) fn was_not_read(&mut self, again: Timestamp) {
         self.reading = false;
         self.due = again;
     }
