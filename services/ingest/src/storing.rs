@@ -198,10 +198,11 @@ impl Outliving {
         mut told: oneshot::Receiver<T>,
     ) -> Result<T, oneshot::error::RecvError> {
         poll_fn(move |context| {
-            if let Some(work) = &mut self.work
-                && work.as_mut().poll(context).is_ready()
+            // Out of our hands meanwhile: work that panics must not go on.
+            if let Some(mut work) = self.work.take()
+                && work.as_mut().poll(context).is_pending()
             {
-                self.work = None;
+                self.work = Some(work);
             }
             Pin::new(&mut told).poll(context)
         })
