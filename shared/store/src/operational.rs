@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use posthorn_event_schema::{ApplicationId, EndpointId, OrganizationId, Uid};
+use posthorn_event_schema::{ApplicationId, EndpointId, OrganizationId, Timestamp, Uid};
 
 use crate::application::{self, ApplicationRow, Saved};
 use crate::endpoint::{self, EndpointRow};
@@ -69,6 +69,26 @@ impl Store {
             .await?;
         let row = row.as_ref().map(application::read).transpose()?;
         Ok(row.map_or(Saved::Taken, Saved::Row))
+    }
+
+    /// Whether an endpoint of the hidden application listened at that moment and still does.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn listened(
+        &self,
+        hidden: &ApplicationId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut client = self.client().await?;
+        let row = client
+            .query_opt(
+                "SELECT FROM endpoints \
+                 WHERE application_id = $1 AND NOT deleted AND created_at <= $2 LIMIT 1",
+                &[&hidden.as_str(), &at.to_date_time()],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Notes that a version of an endpoint was told.
