@@ -34,7 +34,7 @@ use self::report::Report;
 use self::settings::{ImportSettings, Side};
 use self::walk::Walk;
 use crate::output;
-use crate::settings::of_role;
+use crate::settings::of_command;
 
 /// As for every role whose settings cannot be used.
 const EXIT_CONFIGURATION: u8 = 64;
@@ -107,7 +107,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         from: side(args.from.as_deref(), args.from_token.as_deref()),
         to: side(args.to.as_deref(), args.to_token.as_deref()),
     };
-    let settings = of_role(&mut env, |env| ImportSettings::from_env(env, given));
+    let settings = of_command(&mut env, |env| ImportSettings::from_env(env, given));
     if let Err(error) = env.finish() {
         output::complain(error.to_string());
         return ExitCode::from(EXIT_CONFIGURATION);

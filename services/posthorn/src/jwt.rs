@@ -9,7 +9,7 @@ use posthorn_ingest::config::DEFAULT_ORGANIZATION;
 use posthorn_public_http::TokenKey;
 
 use crate::output;
-use crate::settings::of_role;
+use crate::settings::of_command;
 
 /// As for every role whose settings cannot be used.
 const EXIT_CONFIGURATION: u8 = 64;
@@ -33,7 +33,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         application,
     } = command;
     let mut env = Env::from_process();
-    let key = of_role(&mut env, TokenKey::from_env);
+    let key = of_command(&mut env, TokenKey::from_env);
     if let Err(error) = env.finish() {
         output::complain(error.to_string());
         return ExitCode::from(EXIT_CONFIGURATION);

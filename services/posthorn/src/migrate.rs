@@ -6,7 +6,7 @@ use posthorn_chassis::{Env, error_chain};
 use posthorn_store::{StoreConfig, migrate as schema};
 
 use crate::output;
-use crate::settings::of_role;
+use crate::settings::{of_command, of_role};
 
 /// As for every role whose settings cannot be used.
 const EXIT_CONFIGURATION: u8 = 64;
@@ -18,7 +18,7 @@ pub(crate) fn migrate(print_config: bool) -> ExitCode {
         });
     }
     let mut env = Env::from_process();
-    let config = of_role(&mut env, StoreConfig::from_env);
+    let config = of_command(&mut env, StoreConfig::from_env);
     if let Err(error) = env.finish() {
         output::complain(error.to_string());
         return ExitCode::from(EXIT_CONFIGURATION);

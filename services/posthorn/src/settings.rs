@@ -50,3 +50,11 @@ pub(crate) fn of_role<C>(env: &mut Env, read: impl FnOnce(&mut Env) -> C) -> C {
     });
     config
 }
+
+/// Reads the settings of a command that ends by itself. The whole fleet's settings may stand in the
+/// same environment.
+pub(crate) fn of_command<C>(env: &mut Env, read: impl FnOnce(&mut Env) -> C) -> C {
+    let config = of_role(env, read);
+    posthorn_chassis::survey_process(env);
+    config
+}

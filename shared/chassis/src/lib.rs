@@ -30,7 +30,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use admin::Admin;
 pub use env::{ConfigError, Env, Secret};
-pub use process::{RunError, print_config, run, run_until, run_with};
+pub use process::{RunError, print_config, run, run_until, run_with, survey_process};
 pub use readiness::Readiness;
 pub use shutdown::Shutdown;
 

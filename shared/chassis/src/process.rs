@@ -142,6 +142,15 @@ pub fn print_config<C>(role: &'static str, read: impl FnOnce(&mut Env) -> C) -> 
     }
 }
 
+/// Learns the settings that every process of a service has, for a command that is none: both may
+/// share one environment.
+pub fn survey_process(env: &mut Env) {
+    env.survey(|env| {
+        Settings::from_env("survey", env);
+        ProcessConfig::from_env(env);
+    });
+}
+
 /// Runs a service until `context.shutdown` is requested or the service ends, then drains.
 ///
 /// Whoever calls this stops it through a clone of the context's shutdown; no signal is listened

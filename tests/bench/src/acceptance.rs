@@ -1,9 +1,14 @@
 //! How long a producer waits until its event is accepted.
 //!
 //! The limit is one awaited publish of the same event, as the fleet stores it, on the same stream:
-//! what no door can be faster than. All doors take turns, a few requests each, at a rate at which
-//! nobody queues, so that whatever disturbs the machine disturbs them alike. The fleet delivers every
-//! event meanwhile, also those that were published without a door.
+//! what no door can be faster than. All doors take turns, so that whatever disturbs the machine
+//! disturbs them alike. Requests are due at a fixed rate, spread over a number of producers; one that
+//! is still busy then makes its next request wait, and that counts (no coordinated omission). The
+//! fleet delivers every event meanwhile, also those that were published without a door.
+//!
+//! A low rate measures how fast a sleeping machine wakes up: twice for a bare publish, four times for
+//! a door, since a request passes through one more process. What a door adds shows at a rate that
+//! keeps the processors awake.
 
 use std::time::Duration;
 
@@ -11,48 +16,60 @@ use anyhow::Context;
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use futures::future::try_join_all;
 use posthorn_event_schema::{
     ApplicationId, Event, EventId, EventMeta, EventType, OrganizationId, SchemaVersion, Timestamp,
     subject,
 };
 use posthorn_harness::Receiver;
 use serde_json::{Value, json};
-use tokio::time::{Instant, interval};
+use tokio::time::Instant;
 
 use crate::http::Connection;
 use crate::latency::Times;
-use crate::world::{Sync, World};
+use crate::world::{Shape, Sync, World};
 
-/// Requests of one door in a row.
-const TURN: u32 = 20;
+/// How long each door's turn is.
+const TURN: Duration = Duration::from_millis(250);
 /// Turns that are not counted: connections open, caches fill.
-const WARM_UP: u32 = 10;
+const WARM_UP: u32 = 2;
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// When nats-server writes to disk
     #[arg(long, value_enum, default_value = "always")]
     sync: Sync,
+    /// How the services run
+    #[arg(long, value_enum, default_value = "fleet")]
+    shape: Shape,
     /// Events of each door
     #[arg(long, default_value_t = 3_000)]
     events: u32,
-    /// Requests per second, all doors together
-    #[arg(long, default_value_t = 200)]
+    /// Requests per second of the door whose turn it is
+    #[arg(long, default_value_t = 1_000)]
     rate: u32,
+    /// Producers, each with its own connections
+    #[arg(long, default_value_t = 16)]
+    producers: u32,
     /// Bytes of a payload
     #[arg(long, default_value_t = 1_024)]
     payload: usize,
     /// Endpoints that receive each event
     #[arg(long, default_value_t = 1)]
     endpoints: u32,
+    /// Which doors, beside the bare publish; all unless said
+    #[arg(long = "door", value_enum)]
+    doors: Vec<Door>,
 }
 
 /// A way into the fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Door {
     /// The limit: an awaited publish on EVENTS.
     Bare,
+    /// `GET /livez` of the same process: what HTTP costs on this machine.
+    Alive,
     /// `POST …/msg` of a message that is refused: what HTTP, the token and reading cost.
     Refused,
     /// `POST …/msg`.
@@ -65,8 +82,9 @@ enum Door {
     Publish,
 }
 
-const DOORS: [Door; 6] = [
+const DOORS: [Door; 7] = [
     Door::Bare,
+    Door::Alive,
     Door::Refused,
     Door::Post,
     Door::PostWithKey,
@@ -78,6 +96,7 @@ impl Door {
     fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare publish on EVENTS",
+            Self::Alive => "GET /livez",
             Self::Refused => "POST /msg, refused",
             Self::Post => "POST /msg",
             Self::PostWithKey => "POST /msg with a key",
@@ -92,30 +111,61 @@ impl Door {
 /// # Errors
 /// When a request is refused.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
-    let world = World::start(options.sync, |settings| settings).await?;
+    let world = World::start(options.sync, options.shape, |settings| settings).await?;
     let receiver = Receiver::start().await;
     let application = world.client.application("bench").await;
     for n in 0..options.endpoints {
         let url = receiver.url(&format!("/{n}"));
         world.client.endpoint(&application, &url).await;
     }
-    let mut producer = Producer::new(&world, &application, options.payload).await?;
-    let mut times = DOORS.map(|door| (door, Times::new()));
-    let mut pace = interval(Duration::from_secs(1) / options.rate);
-    for turn in 0..WARM_UP + options.events.div_ceil(TURN) {
+    let mut producers = Vec::new();
+    for number in 0..options.producers {
+        producers.push(Producer::new(&world, &application, options.payload, number).await?);
+    }
+    let chosen = |door: &Door| {
+        *door == Door::Bare || options.doors.is_empty() || options.doors.contains(door)
+    };
+    let doors = DOORS.iter().copied().filter(chosen);
+    let mut times: Vec<_> = doors.map(|door| (door, Times::new())).collect();
+    let requests = (options.rate / 4).max(1);
+    for turn in 0..WARM_UP + options.events.div_ceil(requests) {
         for (door, times) in &mut times {
-            for _ in 0..TURN {
-                pace.tick().await;
-                let begun = Instant::now();
-                producer.send(*door).await?;
-                if turn >= WARM_UP {
-                    times.add(begun.elapsed());
-                }
+            let took = take_turn(&mut producers, *door, requests).await?;
+            if turn >= WARM_UP {
+                took.into_iter().for_each(|time| times.add(time));
             }
         }
     }
-    let received = wait_for_deliveries(&receiver, producer.sent, options.endpoints).await;
+    let sent = producers.iter().map(|producer| producer.sent).sum();
+    let received = wait_for_deliveries(&receiver, sent, options.endpoints).await;
     Ok(show(options, &times, received))
+}
+
+/// Makes requests that are due evenly over a turn; how long each took.
+async fn take_turn(
+    producers: &mut [Producer],
+    door: Door,
+    requests: u32,
+) -> anyhow::Result<Vec<Duration>> {
+    let (start, step) = (Instant::now(), TURN / requests);
+    let all = producers.len();
+    let turns = producers
+        .iter_mut()
+        .enumerate()
+        .map(|(first, producer)| async move {
+            let mut times = Vec::new();
+            for number in (0..requests).skip(first).step_by(all) {
+                let due = start + step * number;
+                // The timer is late by up to a millisecond: that is ours, and does not count.
+                let idle = Instant::now() < due;
+                tokio::time::sleep_until(due).await;
+                let begun = if idle { Instant::now() } else { due };
+                producer.send(door).await?;
+                times.push(begun.elapsed());
+            }
+            anyhow::Ok(times)
+        });
+    Ok(try_join_all(turns).await?.concat())
 }
 
 /// Waits until every event has arrived everywhere; the number that arrived.
@@ -130,8 +180,14 @@ async fn wait_for_deliveries(receiver: &Receiver, sent: u32, endpoints: u32) -> 
 
 fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
     println!(
-        "acceptance: {} events a door at {}/s, {} bytes, {} endpoints, sync {:?}",
-        options.events, options.rate, options.payload, options.endpoints, options.sync
+        "acceptance: {} events a door at {}/s from {} producers, {} bytes, {} endpoints, sync {:?}, {:?}",
+        options.events,
+        options.rate,
+        options.producers,
+        options.payload,
+        options.endpoints,
+        options.sync,
+        options.shape
     );
     println!(
         "{:<24} {:>9} {:>9} {:>9} {:>7}",
@@ -157,7 +213,9 @@ fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
     json!({
         "scenario": "acceptance",
         "sync": format!("{:?}", options.sync),
+        "shape": format!("{:?}", options.shape),
         "rate": options.rate,
+        "producers": options.producers,
         "payload_bytes": options.payload,
         "endpoints": options.endpoints,
         "deliveries": received,
@@ -168,18 +226,26 @@ fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
 /// Sends events, each with its own id, through any door.
 struct Producer {
     http: Connection,
+    admin: Connection,
     nats: async_nats::Client,
     jetstream: jetstream::Context,
     application: ApplicationId,
     payload: String,
+    number: u32,
     sent: u32,
 }
 
 impl Producer {
-    async fn new(world: &World, application: &str, payload: usize) -> anyhow::Result<Self> {
+    async fn new(
+        world: &World,
+        application: &str,
+        payload: usize,
+        number: u32,
+    ) -> anyhow::Result<Self> {
         let nats = async_nats::connect(world.nats.url()).await?;
         Ok(Self {
-            http: Connection::open(&world.api_url, &world.token).await?,
+            http: Connection::open(&world.ingest_url, &world.token).await?,
+            admin: Connection::open(&world.admin_url, "").await?,
             jetstream: jetstream::new(nats.clone()),
             nats,
             application: ApplicationId::parse(application).context("the application's id")?,
@@ -187,15 +253,17 @@ impl Producer {
                 r#"{{"filler":"{}"}}"#,
                 "x".repeat(payload.saturating_sub(13))
             ),
+            number,
             sent: 0,
         })
     }
 
     async fn send(&mut self, door: Door) -> anyhow::Result<()> {
-        self.sent += u32::from(door != Door::Refused);
+        self.sent += u32::from(!matches!(door, Door::Refused | Door::Alive));
         let (app, payload) = (self.application.as_str(), &self.payload);
         match door {
             Door::Bare => self.publish_bare().await?,
+            Door::Alive => self.admin.get("/livez").await?,
             Door::Refused => {
                 let path = format!("/api/v1/app/{app}/msg");
                 let body = format!(r#"{{"eventType":"no type","payload":{payload}}}"#);
@@ -204,7 +272,7 @@ impl Producer {
             Door::Post | Door::PostWithKey => {
                 let path = format!("/api/v1/app/{app}/msg");
                 let body = format!(r#"{{"eventType":"a","payload":{payload}}}"#);
-                let key = format!("key-{}", self.sent);
+                let key = format!("key-{}-{}", self.number, self.sent);
                 let key = (door == Door::PostWithKey).then_some(key.as_str());
                 self.http.post(&path, key, body.into(), 202).await?;
             }
@@ -238,16 +306,20 @@ impl Producer {
     fn event(&self) -> Event {
         let now = posthorn_e2e::settings::now();
         Event {
-            meta: meta(&self.application, self.sent, now),
+            meta: meta(
+                &self.application,
+                &format!("bare-{}-{}", self.number, self.sent),
+                now,
+            ),
             body: Bytes::from(self.payload.clone()),
         }
     }
 }
 
-fn meta(application: &ApplicationId, number: u32, now: Timestamp) -> EventMeta {
+fn meta(application: &ApplicationId, id: &str, now: Timestamp) -> EventMeta {
     EventMeta {
         version: SchemaVersion,
-        id: EventId::parse(&format!("bare-{number}")).expect("a good id"),
+        id: EventId::parse(id).expect("a good id"),
         organization: OrganizationId::parse(posthorn_e2e::settings::ORGANIZATION)
             .expect("a good id"),
         application: application.clone(),

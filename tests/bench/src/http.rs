@@ -57,11 +57,26 @@ impl Connection {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+        self.send(request.body(Full::new(body))?, expected).await
+    }
+
+    /// Gets and waits for the whole answer.
+    ///
+    /// # Errors
+    /// When the answer is not 200.
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<()> {
+        let request = http::Request::get(path).header("host", &self.host);
+        self.send(request.body(Full::default())?, 200).await?;
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        request: http::Request<Full<Bytes>>,
+        expected: u16,
+    ) -> anyhow::Result<Bytes> {
         self.sender.ready().await?;
-        let answer = self
-            .sender
-            .send_request(request.body(Full::new(body))?)
-            .await?;
+        let answer = self.sender.send_request(request).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
         ensure!(status == expected, "answered {status}: {body:?}");

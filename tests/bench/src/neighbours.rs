@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::http::Connection;
 use crate::latency::Times;
 use crate::receiver::Receiver;
-use crate::world::{Sync, World};
+use crate::world::{Shape, Sync, World};
 
 /// Connections of the producer.
 const CONNECTIONS: u32 = 16;
@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// When nats-server writes to disk
     #[arg(long, value_enum, default_value = "default")]
     sync: Sync,
+    /// How the services run
+    #[arg(long, value_enum, default_value = "fleet")]
+    shape: Shape,
     /// Customers, with an endpoint each
     #[arg(long, default_value_t = 2_000)]
     endpoints: u32,
@@ -57,7 +60,7 @@ struct Phase {
 /// # Errors
 /// When an event is refused.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
-    let world = World::start(options.sync, |settings| {
+    let world = World::start(options.sync, options.shape, |settings| {
         settings
             .with("POSTHORN_SENDER_TIMEOUT", "5s")
             .with("POSTHORN_BREAKER_OPEN", "30s")
@@ -153,7 +156,7 @@ async fn phase(
     let begun = Instant::now();
     let mut sending = JoinSet::new();
     for first in 0..CONNECTIONS {
-        let mut connection = Connection::open(&world.api_url, &world.token).await?;
+        let mut connection = Connection::open(&world.ingest_url, &world.token).await?;
         let (paths, rate) = (Arc::clone(paths), options.rate);
         sending.spawn(async move {
             let mut number = first;
