@@ -50,6 +50,7 @@ pub(crate) fn job(
         accepted_at: event.accepted_at,
         callback: None,
         deliver_at: None,
+        expires_at: None,
         deadline: now.plus(WINDOW),
         attempt: AttemptNumber::FIRST,
         trigger: Trigger::Manual,

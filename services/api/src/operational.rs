@@ -183,6 +183,7 @@ impl Told<'_> {
             producer_key: None,
             retention_hours: RETENTION_HOURS,
             deliver_at: None,
+            expires_at: None,
             config_revision: None,
             trace_id: None,
         };

@@ -20,6 +20,7 @@ mod import_event_type;
 mod message;
 mod operational_endpoint;
 mod portal_access;
+mod release;
 mod replay;
 mod resend;
 mod search;
@@ -49,6 +50,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(resend::router())
         .merge(replay::router())
         .merge(cancel::router())
+        .merge(release::router())
         .merge(task::router())
         .merge(stats::router())
         .merge(example::router())

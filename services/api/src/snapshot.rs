@@ -164,6 +164,7 @@ fn schedule_entry(row: &ScheduleRow) -> EventTypeSnapshot {
         name: row.name.clone(),
         version: row.version,
         retry_waits_ms: waits.map(|waits| waits.iter().map(|ms| ms.unsigned_abs()).collect()),
+        time_to_live: row.time_to_live.map(i32::unsigned_abs),
     }
 }
 
@@ -188,6 +189,7 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         secrets: secrets.collect(),
         sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
         cancelled_before: row.cancelled_before,
+        released_at: row.released_at,
         retry_waits_ms: None,
         throttle_rate: row.settings.throttle_rate,
     }

@@ -30,6 +30,7 @@ pub fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJo
             accepted_at: meta.accepted_at,
             callback: None,
             deliver_at: meta.deliver_at,
+            expires_at: meta.expires_at,
             deadline: meta.starts_at().plus(window),
             attempt: AttemptNumber::FIRST,
             trigger: Trigger::Scheduled,

@@ -102,7 +102,7 @@ impl Handler {
     }
 
     async fn fan_out(&self, message: &Message, source: Source) -> Result<(), Unfinished> {
-        let event = match Event::decode(message.payload()) {
+        let mut event = match Event::decode(message.payload()) {
             Ok(event) => event,
             Err(error) => {
                 let rejected = self.reject(message, &error).await;
@@ -112,6 +112,7 @@ impl Handler {
         if source == Source::Events && event.meta.starts_at() > now() {
             return self.put_off(&event).await;
         }
+        self.limit_life(&mut event);
         let mut verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
         let mut jobs = enqueue::jobs(&event, &verdicts, self.window);
         if let Some(callback) = self.callbacks.job(&event, self.window) {
@@ -130,6 +131,17 @@ impl Handler {
         let matched = u64::try_from(matched).unwrap_or(u64::MAX);
         metric::Counter::FanoutDeliveries.add(matched, &[]);
         Ok(())
+    }
+
+    /// An event expires when its producer says so, or its type, whichever is earlier.
+    fn limit_life(&self, event: &mut Event) {
+        let meta = &event.meta;
+        let of_type = self
+            .snapshot
+            .time_to_live(&meta.organization, &meta.event_type)
+            .map(|life| meta.starts_at().plus(life));
+        let earliest = meta.expires_at.into_iter().chain(of_type).min();
+        event.meta.expires_at = earliest;
     }
 
     /// Has the event come again when its producer wants it delivered; who receives it is decided

@@ -24,6 +24,8 @@ pub struct Candidate {
     pub retention_hours: u32,
     /// When its deliveries may begin; `None` or a time that has passed = at once.
     pub deliver_at: Option<Timestamp>,
+    /// After it nobody wants to know any more; `None` = never.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What endpoints will receive, by the kind of door.
@@ -89,6 +91,10 @@ impl Candidate {
                 .map(|at| at.to_string())
                 .unwrap_or_default()
                 .as_bytes(),
+            self.expires_at
+                .map(|at| at.to_string())
+                .unwrap_or_default()
+                .as_bytes(),
         ])
         .to_hex()
     }
@@ -134,6 +140,7 @@ impl Candidate {
             retention_hours: self.retention_hours,
             trace_id,
             deliver_at: self.deliver_at,
+            expires_at: self.expires_at,
             config_revision: Some(config_revision),
         };
         Event { meta, body }
@@ -148,6 +155,7 @@ mod tests {
         let event = NativeEvent::parse(json.as_bytes(), None).unwrap();
         Candidate {
             event_type: event.event_type.clone(),
+            expires_at: event.expires_at,
             content: Content::Native(event),
             channels: vec![],
             tags: vec![],
@@ -166,6 +174,7 @@ mod tests {
             r#"{"type":"a","data":2}"#,
             r#"{"type":"a","data":1,"id":"x"}"#,
             r#"{"type":"a","data":1,"timestamp":"2025-01-01T00:00:00Z"}"#,
+            r#"{"type":"a","data":1,"expires_at":"2025-01-01T00:00:00Z"}"#,
         ] {
             assert_ne!(base, native(other).digest(), "{other}");
         }

@@ -78,6 +78,9 @@ struct EventIn {
     /// When it happened; the time of acceptance when absent.
     #[schema(format = DateTime)]
     timestamp: Option<String>,
+    /// After it no attempt starts: what is not delivered by then ends as expired.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
 }
 
 /// The answer to a native event.

@@ -195,6 +195,7 @@ fn request_key(header: Option<&str>) -> Result<Vec<Key>, Refusal> {
 pub fn native_candidate(event: NativeEvent) -> Candidate {
     Candidate {
         event_type: event.event_type.clone(),
+        expires_at: event.expires_at,
         content: Content::Native(event),
         channels: Vec::new(),
         tags: Vec::new(),

@@ -43,6 +43,9 @@ pub struct MessageIn {
     /// When deliveries begin, at most 24 hours ahead; a time that has passed means at once.
     #[schema(format = DateTime)]
     deliver_at: Option<String>,
+    /// After it no attempt starts: what is not delivered by then ends as expired.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -111,6 +114,10 @@ impl MessageIn {
         let deliver_at = self
             .deliver_at
             .and_then(|text| check_deliver_at(&text, now, &mut problems));
+        let begins = deliver_at.unwrap_or_default().max(now);
+        let expires_at = self
+            .expires_at
+            .and_then(|text| check_expires_at(&text, begins, &mut problems));
         match event_type {
             Some(event_type) if problems.is_empty() => Ok(Candidate {
                 event_type,
@@ -120,6 +127,7 @@ impl MessageIn {
                 producer_key,
                 retention_hours,
                 deliver_at,
+                expires_at,
             }),
             _ => Err(problems),
         }
@@ -185,15 +193,33 @@ fn check_tags(tags: Option<Vec<String>>, problems: &mut Vec<Problem>) -> Vec<Str
 }
 
 fn check_deliver_at(text: &str, now: Timestamp, problems: &mut Vec<Problem>) -> Option<Timestamp> {
-    let Some(at) = Timestamp::parse_rfc3339(text) else {
-        let rule = "must be a time such as 2026-01-31T12:00:00Z";
-        problems.push(Problem::new("deliverAt", rule));
-        return None;
-    };
+    let at = check_moment(text, "deliverAt", problems)?;
     if at.since(now) > MAX_DELIVER_AHEAD {
         problems.push(Problem::new("deliverAt", "must be at most 24 hours ahead"));
     }
     Some(at)
+}
+
+fn check_expires_at(
+    text: &str,
+    begins: Timestamp,
+    problems: &mut Vec<Problem>,
+) -> Option<Timestamp> {
+    let at = check_moment(text, "expiresAt", problems)?;
+    if at <= begins {
+        let rule = "must be later than now, and than `deliverAt`";
+        problems.push(Problem::new("expiresAt", rule));
+    }
+    Some(at)
+}
+
+fn check_moment(text: &str, field: &str, problems: &mut Vec<Problem>) -> Option<Timestamp> {
+    let at = Timestamp::parse_rfc3339(text);
+    if at.is_none() {
+        let rule = "must be a time such as 2026-01-31T12:00:00Z";
+        problems.push(Problem::new(field, rule));
+    }
+    at
 }
 
 fn check_retention(days: Option<u32>, hours: Option<u32>, problems: &mut Vec<Problem>) -> u32 {
@@ -244,6 +270,7 @@ pub struct MessageOut {
     tags: Option<Vec<String>>,
     timestamp: String,
     deliver_at: Option<String>,
+    expires_at: Option<String>,
 }
 
 impl MessageOut {
@@ -262,6 +289,7 @@ impl MessageOut {
             tags: some_texts(meta.tags.clone()),
             timestamp: meta.accepted_at.to_rfc3339_micros(),
             deliver_at: meta.deliver_at.map(|at| at.to_rfc3339_micros()),
+            expires_at: meta.expires_at.map(|at| at.to_rfc3339_micros()),
         }
     }
 }

@@ -96,6 +96,9 @@ impl Attempts {
 
     async fn target(&self, job: &DeliveryJob) -> Result<Target, Kept> {
         let meta = &job.meta;
+        if meta.expires_at.is_some_and(|at| now() > at) {
+            return Ok(Target::Cancel(CancelReason::Expired));
+        }
         if now() > meta.deadline {
             return Ok(Target::Cancel(CancelReason::DeadlinePassed));
         }
@@ -179,6 +182,9 @@ impl Attempts {
             Some(Decision::Retry { at, .. }) => Progress::Waiting {
                 next_attempt_at: at,
             },
+            Some(Decision::Expired { at }) => Progress::Waiting {
+                next_attempt_at: at,
+            },
             Some(Decision::Exhausted) => Progress::Exhausted,
         };
         let asked = wish::of(&timed.answer);
@@ -195,9 +201,12 @@ impl Attempts {
         record::count(&record, ended_at.since(job.meta.starts_at()));
         let placed = match decision {
             Some(Decision::Retry { at, lane }) => Some(self.place(job, lane, at).await?),
-            Some(Decision::Exhausted) | None => None,
+            Some(Decision::Expired { .. } | Decision::Exhausted) | None => None,
         };
         self.store(Outcome::Attempt(record)).await?;
+        if let Some(Decision::Expired { .. }) = decision {
+            self.cancel(job, CancelReason::Expired).await?;
+        }
         let hold = retry_after.map(|wait| wait.min(retry::MAX_RETRY_AFTER));
         let hold_until = hold.max(disabling).map(|wait| ended_at.plus(wait));
         Ok(Ended {
@@ -255,6 +264,7 @@ impl Attempts {
             once: job.meta.trigger == Trigger::Manual || job.meta.callback.is_some(),
             ended_at,
             deadline: job.meta.deadline,
+            expires_at: job.meta.expires_at,
             retry_after,
         };
         let meta = &job.meta;

@@ -104,6 +104,33 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// A person asked for a delivery to an endpoint: its breaker may let a probe through.
+    pub fn ask_for_probe(&mut self, id: &EndpointId, now: Timestamp) {
+        let pause = self.limits.breaker_open;
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.health.ask_for_probe(pause, now);
+            self.wake(id);
+        }
+    }
+
+    /// Whatever waits for an endpoint is wanted now, if `released_at` says so and did not before.
+    pub fn release(
+        &mut self,
+        released_at: impl Fn(&EndpointId) -> Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let mut woken = Vec::new();
+        for (id, endpoint) in &mut self.endpoints {
+            if let Some(at) = released_at(id) {
+                endpoint.release(at, now);
+                woken.push(id.clone());
+            }
+        }
+        for id in woken {
+            self.wake(&id);
+        }
+    }
+
     /// A job came. `room` tells whether the process has room for one more in memory.
     pub fn offer(&mut self, id: &EndpointId, job: J, room: bool, now: Timestamp) -> Offer<J> {
         let limits = self.limits;

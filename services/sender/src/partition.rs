@@ -10,7 +10,7 @@ use std::time::Duration;
 use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
-use posthorn_event_schema::{EndpointId, Partition, Timestamp};
+use posthorn_event_schema::{EndpointId, Partition, Timestamp, Trigger};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ use crate::{intake, parking, visit};
 /// How often a partition's waiting room is listed anew, in case that what we know of it is wrong:
 /// a read may be answered by a replica that lags behind.
 const RELIST: Duration = Duration::from_secs(60);
+/// How often a partition looks whether somebody wants what waits at once.
+const RELEASES: Duration = Duration::from_millis(500);
 
 /// What all partitions of a process share.
 pub(crate) struct Shared {
@@ -76,6 +78,8 @@ impl Owner {
         }
         let intake = intake::start(self.partition, &self.shared, &self.stop, &self.report);
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
+        let mut releases = tokio::time::interval(RELEASES);
+        let mut revision = 0;
         let mut relist = tokio::time::interval_at(Instant::now() + RELIST, RELIST);
         while !self.stop.is_cancelled() {
             while let Some(start) = self.lanes.next_start(now()) {
@@ -87,6 +91,7 @@ impl Owner {
                 () = tokio::time::sleep(timer) => {}
                 _ = keep_alive.tick() => self.keep_queued_alive().await,
                 _ = relist.tick() => self.relist(),
+                _ = releases.tick() => self.release(&mut revision),
                 () = self.stop.cancelled() => {}
             }
             while let Ok(happened) = self.reports.try_recv() {
@@ -117,6 +122,15 @@ impl Owner {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 () = self.stop.cancelled() => return None,
             }
+        }
+    }
+
+    /// Releases what the configuration says, if it has changed since `revision`.
+    fn release(&mut self, revision: &mut u64) {
+        let snapshot = &self.shared.attempts.snapshot;
+        let newest = snapshot.revision();
+        if std::mem::replace(revision, newest) != newest {
+            self.lanes.release(|id| snapshot.released_at(id), now());
         }
     }
 
@@ -230,6 +244,9 @@ impl Owner {
         let endpoint = meta.endpoint.clone();
         let rate = self.shared.attempts.rate(&meta.application, &endpoint);
         self.lanes.set_rate(&endpoint, rate);
+        if meta.trigger == Trigger::Manual {
+            self.lanes.ask_for_probe(&endpoint, now());
+        }
         if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room, now()) {
             self.park(taken);
         }

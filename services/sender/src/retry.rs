@@ -104,6 +104,8 @@ pub struct Failed<'a> {
     pub ended_at: Timestamp,
     /// No attempt starts after this.
     pub deadline: Timestamp,
+    /// Nor after this, when nobody wants to know any more.
+    pub expires_at: Option<Timestamp>,
     /// How long the receiver asked to be left alone.
     pub retry_after: Option<Duration>,
 }
@@ -117,6 +119,11 @@ pub enum Decision {
         at: Timestamp,
         /// Where the delivery waits meanwhile.
         lane: Lane,
+    },
+    /// The event expires before the next attempt.
+    Expired {
+        /// When the attempt would have been due.
+        at: Timestamp,
     },
     /// No attempt is left.
     Exhausted,
@@ -139,6 +146,9 @@ pub fn decide(failed: &Failed<'_>, schedule: &RetrySchedule) -> Decision {
     let wait = jittered(step, failed.endpoint, failed.attempt);
     let wished = failed.retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
     let at = failed.ended_at.plus(wait.max(wished)).min(last);
+    if failed.expires_at.is_some_and(|expires_at| at > expires_at) {
+        return Decision::Expired { at };
+    }
     // The step's own lane comes due in order only as long as all who stand there wait as long.
     let lane = if at == failed.ended_at.plus(wait) {
         Lane::attempt(failed.attempt.next(), step)
@@ -210,6 +220,7 @@ mod tests {
             once: false,
             ended_at: at(ended_at),
             deadline: at(48 * HOUR),
+            expires_at: None,
             retry_after: hint.map(Duration::from_secs),
         }
     }
@@ -221,7 +232,7 @@ mod tests {
     fn wait(decision: Decision, from: u64) -> f64 {
         match decision {
             Decision::Retry { at: due, .. } => due.since(at(from)).as_secs_f64(),
-            Decision::Exhausted => panic!("exhausted"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -269,6 +280,21 @@ mod tests {
             ..failed(&endpoint, 1, 0, None)
         };
         assert_eq!(decide(&manual, &schedule), Decision::Exhausted);
+    }
+
+    #[test]
+    fn nothing_waits_for_an_attempt_after_its_event_expires() {
+        let endpoint = EndpointId::parse("ep_1").unwrap();
+        let schedule = RetrySchedule::default();
+        let decide = |expires_at| {
+            let failed = Failed {
+                expires_at: Some(at(expires_at)),
+                ..failed(&endpoint, 1, 0, None)
+            };
+            decide(&failed, &schedule)
+        };
+        assert!(matches!(decide(6), Decision::Retry { .. }));
+        assert!(matches!(decide(4), Decision::Expired { at: due } if due > at(4)));
     }
 
     #[test]

@@ -56,8 +56,10 @@ pub(crate) async fn visit(
     };
     let sequence = waiting.sequence;
     let job = DeliveryJob::decode(&waiting.payload);
+    let released_at = shared.attempts.snapshot.released_at(&lane.endpoint);
     if let Ok(job) = &job
         && job.meta.not_before > now()
+        && released_at.is_none_or(|at| waiting.stored_at > at)
     {
         let due = job.meta.not_before;
         return report.tell(read(Head::NotYet { sequence, due }));

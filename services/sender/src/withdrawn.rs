@@ -80,6 +80,7 @@ mod tests {
             secrets: Vec::new(),
             sealed_headers: None,
             cancelled_before: None,
+            released_at: None,
             retry_waits_ms: None,
             throttle_rate: None,
         }

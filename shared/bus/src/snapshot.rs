@@ -12,7 +12,7 @@ use futures::StreamExt;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_event_schema::{
     ApplicationId, ApplicationRef, ApplicationSnapshot, EndpointId, EndpointSnapshot, EventType,
-    EventTypeSnapshot, OrganizationId, SnapshotKey, Uid,
+    EventTypeSnapshot, OrganizationId, SnapshotKey, Timestamp, Uid,
 };
 use tokio::sync::watch;
 
@@ -37,6 +37,8 @@ struct Index {
     uids: HashMap<(OrganizationId, Uid), ApplicationId>,
     endpoints: HashMap<ApplicationId, HashMap<EndpointId, Arc<EndpointSnapshot>>>,
     event_types: HashMap<(OrganizationId, EventType), EventTypeSnapshot>,
+    /// Endpoints whose waiting deliveries somebody wanted at once, and when that was.
+    released: HashMap<EndpointId, Timestamp>,
 }
 
 impl Bus {
@@ -103,6 +105,17 @@ impl Snapshot {
             .cloned()
     }
 
+    /// When somebody wanted the waiting deliveries of an endpoint at once, the last time.
+    #[must_use]
+    pub fn released_at(&self, endpoint: &EndpointId) -> Option<Timestamp> {
+        let index = self.read();
+        // Most deployments have none.
+        if index.released.is_empty() {
+            return None;
+        }
+        index.released.get(endpoint).copied()
+    }
+
     /// Visits each endpoint of an application that is not deleted, in no order.
     pub fn for_each_endpoint(
         &self,
@@ -128,6 +141,22 @@ impl Snapshot {
         }
         let key = (organization.clone(), event_type.clone());
         index.event_types.get(&key)?.retry_waits_ms.clone()
+    }
+
+    /// How long after its acceptance an event of this type is of interest; `None` = for ever.
+    #[must_use]
+    pub fn time_to_live(
+        &self,
+        organization: &OrganizationId,
+        event_type: &EventType,
+    ) -> Option<Duration> {
+        let index = self.read();
+        if index.event_types.is_empty() {
+            return None;
+        }
+        let key = (organization.clone(), event_type.clone());
+        let seconds = index.event_types.get(&key)?.time_to_live?;
+        Some(Duration::from_secs(seconds.into()))
     }
 
     /// The newest revision of the bucket that the index contains: what was decided by this snapshot
@@ -273,8 +302,12 @@ impl Index {
             return;
         }
         if new.deleted {
+            self.released.remove(&new.id);
             endpoints.remove(&new.id);
         } else {
+            if let Some(at) = new.released_at {
+                self.released.insert(new.id.clone(), at);
+            }
             endpoints.insert(new.id.clone(), Arc::new(new));
         }
     }

@@ -10,8 +10,8 @@ use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use futures::TryStreamExt;
-use posthorn_event_schema::Partition;
 use posthorn_event_schema::subject::WaitingSubject;
+use posthorn_event_schema::{Partition, Timestamp};
 use serde::Deserialize;
 
 use crate::topology::Stream;
@@ -24,6 +24,8 @@ pub struct Waiting {
     pub sequence: u64,
     /// The frame of a `DeliveryJob`.
     pub payload: Bytes,
+    /// When it was stored, by the server's clock.
+    pub stored_at: Timestamp,
     /// Its headers, for the trace.
     pub headers: HeaderMap,
 }
@@ -75,6 +77,7 @@ impl Bus {
             Ok(message) => Ok(Some(Waiting {
                 sequence: message.sequence,
                 payload: message.payload,
+                stored_at: message.time.into(),
                 headers: message.headers,
             })),
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),

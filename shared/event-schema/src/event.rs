@@ -52,6 +52,9 @@ pub struct EventMeta {
     /// When its deliveries may begin; `None` = at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_at: Option<Timestamp>,
+    /// After it nobody wants to know any more: no attempt starts later; `None` = never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// The newest revision of the KV bucket `config` that ingest had seen when it accepted the
     /// event: whoever decides about receivers must know a configuration no older.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,6 +20,8 @@ pub struct NativeEvent {
     pub id: Option<EventId>,
     /// When it happened, if the producer says so.
     pub timestamp: Option<Timestamp>,
+    /// After it nobody wants to know any more; endpoints are not told of it.
+    pub expires_at: Option<Timestamp>,
     /// The producer's `data`, byte for byte.
     pub data: Box<RawValue>,
 }
@@ -34,7 +36,9 @@ pub enum NativeEventError {
     #[error("the body must be a JSON object")]
     NotAnObject,
     /// A field that events do not have; a misspelt `id` would otherwise be lost without a word.
-    #[error("`{0}` is not a field of an event, which has `type`, `data`, `id` and `timestamp`")]
+    #[error(
+        "`{0}` is not a field of an event, which has `type`, `data`, `id`, `timestamp` and `expires_at`"
+    )]
     UnknownField(String),
     /// A field that is there twice.
     #[error("`{0}` is there twice")]
@@ -65,9 +69,9 @@ pub enum NativeEventError {
     /// The `id` breaks a rule.
     #[error("`id` {0}")]
     Id(IdError),
-    /// The `timestamp` is not RFC 3339.
-    #[error("`timestamp` must be an RFC 3339 date and time with an offset")]
-    Timestamp,
+    /// A moment is not RFC 3339.
+    #[error("`{0}` must be an RFC 3339 date and time with an offset")]
+    Timestamp(&'static str),
 }
 
 impl NativeEventError {
@@ -81,13 +85,13 @@ impl NativeEventError {
             Self::TooDeep | Self::DataMissing => Some("data"),
             Self::TypeMissing | Self::Type(_) | Self::TypeMismatch { .. } => Some("type"),
             Self::Id(_) => Some("id"),
-            Self::Timestamp => Some("timestamp"),
+            Self::Timestamp(name) => Some(name),
         }
     }
 }
 
 impl NativeEvent {
-    /// Reads `{ "type", "data", "id"?, "timestamp"? }`.
+    /// Reads `{ "type", "data", "id"?, "timestamp"?, "expires_at"? }`.
     ///
     /// `door_type` is the type that the door itself names (a subject does); the body may then
     /// leave its own out, and must not contradict it.
@@ -112,15 +116,26 @@ impl NativeEvent {
         }
         let id =
             text("id", input.id)?.map(|text| EventId::parse(&text).map_err(NativeEventError::Id));
-        let timestamp = text("timestamp", input.timestamp)?
-            .map(|text| Timestamp::parse_rfc3339(&text).ok_or(NativeEventError::Timestamp));
+        let timestamp = moment("timestamp", input.timestamp)?;
+        let expires_at = moment("expires_at", input.expires_at)?;
         Ok(Self {
             event_type,
             id: id.transpose()?,
-            timestamp: timestamp.transpose()?,
+            timestamp,
+            expires_at,
             data: data.to_owned(),
         })
     }
+}
+
+/// A field's moment; `null` counts as absent.
+fn moment(
+    name: &'static str,
+    value: Option<&RawValue>,
+) -> Result<Option<Timestamp>, NativeEventError> {
+    let read =
+        |text: String| Timestamp::parse_rfc3339(&text).ok_or(NativeEventError::Timestamp(name));
+    text(name, value)?.map(read).transpose()
 }
 
 /// A field's text; `null` counts as absent.

@@ -19,6 +19,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) data: Option<&'a RawValue>,
     pub(crate) id: Option<&'a RawValue>,
     pub(crate) timestamp: Option<&'a RawValue>,
+    pub(crate) expires_at: Option<&'a RawValue>,
     /// The first problem with the names of fields.
     problem: Option<NativeEventError>,
 }
@@ -55,6 +56,7 @@ impl<'a> Fields<'a> {
             "data" => (&mut self.data, "data"),
             "id" => (&mut self.id, "id"),
             "timestamp" => (&mut self.timestamp, "timestamp"),
+            "expires_at" => (&mut self.expires_at, "expires_at"),
             other => {
                 let unknown = || NativeEventError::UnknownField(shortened(other));
                 self.problem.get_or_insert_with(unknown);

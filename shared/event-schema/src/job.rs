@@ -45,6 +45,9 @@ pub struct JobMeta {
     /// When its deliveries could begin, for an event that was put off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_at: Option<Timestamp>,
+    /// After it nobody wants to know any more, by the event or its type; `None` = never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// No attempt starts after this moment.
     pub deadline: Timestamp,
     /// The attempt to make.

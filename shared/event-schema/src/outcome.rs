@@ -140,6 +140,8 @@ pub enum CancelReason {
     DeadlinePassed,
     /// A person asked for it.
     Requested,
+    /// Its event expired: nobody wants to know any more.
+    Expired,
 }
 
 impl CancelReason {
@@ -152,6 +154,7 @@ impl CancelReason {
             Self::EndpointGone => "endpoint_gone",
             Self::DeadlinePassed => "deadline_passed",
             Self::Requested => "requested",
+            Self::Expired => "expired",
         }
     }
 }

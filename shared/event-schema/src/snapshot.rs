@@ -115,6 +115,9 @@ pub struct EndpointSnapshot {
     /// Scheduled deliveries of events accepted before this end without another request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_before: Option<Timestamp>,
+    /// Whatever was put into the waiting room before this is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Timestamp>,
     /// Its own waits between attempts in milliseconds; `None` = the deployment's schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_waits_ms: Option<Vec<u64>>,
@@ -123,7 +126,8 @@ pub struct EndpointSnapshot {
     pub throttle_rate: Option<u16>,
 }
 
-/// What a sender needs to know of an event type that has a retry schedule of its own, or had one.
+/// What the fleet needs to know of an event type that has a retry schedule or a time to live of its
+/// own, or had one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventTypeSnapshot {
     /// Schema version.
@@ -138,6 +142,9 @@ pub struct EventTypeSnapshot {
     /// Its waits between attempts in milliseconds; `None` = the deployment's schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_waits_ms: Option<Vec<u64>>,
+    /// How long after its acceptance an event is of interest, in seconds; `None` = for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_live: Option<u32>,
 }
 
 /// A signing secret that only `api` and `sender` can open.

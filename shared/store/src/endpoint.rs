@@ -75,6 +75,8 @@ pub struct EndpointRow {
     pub sealed_headers: Option<Vec<u8>>,
     /// Deliveries of events accepted before this end without another request.
     pub cancelled_before: Option<Timestamp>,
+    /// Deliveries that waited at this moment are due.
+    pub released_at: Option<Timestamp>,
     /// How Posthorn disabled it; `None` while it is enabled, or when a person disabled it.
     pub auto_disabled: Option<AutoDisabled>,
     /// Counts changes, those of secrets and headers included.
@@ -128,8 +130,8 @@ pub struct EndpointChange {
 }
 
 pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url, description, \
-    event_types, channels, disabled, throttle_rate, metadata, sealed_headers, cancelled_before, version, \
-    disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
+    event_types, channels, disabled, throttle_rate, metadata, sealed_headers, cancelled_before, released_at, \
+    version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
 
 impl Store {
     /// Creates an endpoint with its first secret, if its application is live; one that has this
@@ -481,6 +483,7 @@ pub(crate) fn read(row: &Row) -> Result<EndpointRow, StoreError> {
         },
         sealed_headers: row.try_get("sealed_headers")?,
         cancelled_before: column::moment_option(row, "cancelled_before")?,
+        released_at: column::moment_option(row, "released_at")?,
         auto_disabled: read_auto_disabled(row)?,
         version: row.try_get("version")?,
         created_at: column::moment(row, "created_at")?,

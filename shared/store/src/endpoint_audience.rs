@@ -1,4 +1,4 @@
-//! Questions about endpoints, and one order to them, without reading them.
+//! Questions about endpoints, and orders to them, without reading them.
 
 use posthorn_event_schema::{
     ApplicationId, Channel, EndpointId, EventType, OrganizationId, Timestamp,
@@ -49,6 +49,29 @@ impl Store {
             .execute(
                 "UPDATE endpoints SET version = version + 1, \
                      cancelled_before = GREATEST(cancelled_before, $3) \
+                 WHERE application_id = $1 AND id = $2 AND NOT deleted",
+                &[&application.as_str(), &id.as_str(), &moment.to_date_time()],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Makes everything due that waits for a live endpoint at `moment`. Tells whether there is such
+    /// an endpoint.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn release_deliveries(
+        &self,
+        application: &ApplicationId,
+        id: &EndpointId,
+        moment: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut client = self.client().await?;
+        let changed = client
+            .execute(
+                "UPDATE endpoints SET version = version + 1, \
+                     released_at = GREATEST(released_at, $3) \
                  WHERE application_id = $1 AND id = $2 AND NOT deleted",
                 &[&application.as_str(), &id.as_str(), &moment.to_date_time()],
             )

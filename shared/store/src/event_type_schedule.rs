@@ -1,4 +1,4 @@
-//! The retry schedules of event types, and what becomes of them when a type is forgotten.
+//! The retry schedules and times to live of event types, and what becomes of them when a type is forgotten.
 
 use posthorn_event_schema::{EventType, OrganizationId};
 use tokio_postgres::Row;
@@ -9,7 +9,7 @@ use crate::{Store, StoreError, column};
 const NEXT_VERSION: &str = "GREATEST(schedule_version + 1, \
      (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
 
-/// An event type's retry schedule.
+/// An event type's retry schedule and time to live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleRow {
     /// Whose event type it is.
@@ -18,11 +18,13 @@ pub struct ScheduleRow {
     pub name: EventType,
     /// Its waits between attempts in milliseconds; `None` = the deployment's schedule.
     pub waits_ms: Option<Vec<i64>>,
+    /// How long its events are of interest, in seconds; `None` = for ever.
+    pub time_to_live: Option<i32>,
     /// Grows with each change; 0 = it was never set.
     pub version: i64,
 }
 
-const COLUMNS: &str = "organization_id, name, retry_waits_ms, schedule_version";
+const COLUMNS: &str = "organization_id, name, retry_waits_ms, time_to_live, schedule_version";
 
 impl Store {
     /// Reads an event type's schedule; `None` when there is no such type.
@@ -52,14 +54,24 @@ impl Store {
         organization: &OrganizationId,
         name: &EventType,
         waits_ms: Option<&[i64]>,
+        time_to_live: Option<i32>,
     ) -> Result<Option<ScheduleRow>, StoreError> {
         let sql = format!(
-            "UPDATE event_types SET retry_waits_ms = $3, schedule_version = {NEXT_VERSION} \
+            "UPDATE event_types SET retry_waits_ms = $3, time_to_live = $4, \
+                 schedule_version = {NEXT_VERSION} \
              WHERE organization_id = $1 AND name = $2 RETURNING {COLUMNS}"
         );
         let mut client = self.client().await?;
         let row = client
-            .query_opt(&sql, &[&organization.as_str(), &name.as_str(), &waits_ms])
+            .query_opt(
+                &sql,
+                &[
+                    &organization.as_str(),
+                    &name.as_str(),
+                    &waits_ms,
+                    &time_to_live,
+                ],
+            )
             .await?;
         row.as_ref().map(read).transpose()
     }
@@ -114,6 +126,7 @@ fn read(row: &Row) -> Result<ScheduleRow, StoreError> {
         organization: column::parsed(row, "organization_id", OrganizationId::parse)?,
         name: column::parsed(row, "name", EventType::parse)?,
         waits_ms: row.try_get("retry_waits_ms")?,
+        time_to_live: row.try_get("time_to_live")?,
         version: row.try_get("schedule_version")?,
     })
 }

@@ -331,6 +331,7 @@ fn meta(application: &ApplicationId, id: &str, now: Timestamp) -> EventMeta {
         retention_hours: 2_160,
         trace_id: None,
         deliver_at: None,
+        expires_at: None,
         config_revision: None,
     }
 }

@@ -258,6 +258,7 @@ mod tests {
             },
             sealed_headers: Some(b"sealed".to_vec()),
             cancelled_before: None,
+            released_at: None,
             auto_disabled: None,
             version: 3,
             created_at: at,

@@ -122,12 +122,15 @@ impl EventTypeOut {
     }
 }
 
-/// An event type's retry schedule.
+/// An event type's retry schedule, and how long its events are of interest.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetrySchedule {
     /// The waits between attempts, in seconds; null = the deployment's schedule.
     pub retry_schedule: Option<Vec<u64>>,
+    /// Seconds after which an event that is not delivered yet ends as expired; null = never.
+    #[serde(default)]
+    pub time_to_live: Option<u32>,
 }
 
 /// An OpenAPI document whose webhooks are to become event types.

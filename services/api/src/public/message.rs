@@ -43,6 +43,8 @@ pub struct MessageOut {
     pub timestamp: String,
     /// When its deliveries begin; null = at once.
     pub deliver_at: Option<String>,
+    /// After it no attempt starts, as its producer said; null = never.
+    pub expires_at: Option<String>,
 }
 
 impl From<StoredEvent> for MessageOut {
@@ -57,6 +59,7 @@ impl From<StoredEvent> for MessageOut {
             tags: (!event.tags.is_empty()).then_some(event.tags),
             timestamp: event.accepted_at.to_rfc3339_micros(),
             deliver_at: event.deliver_at.map(|at| at.to_rfc3339_micros()),
+            expires_at: event.expires_at.map(|at| at.to_rfc3339_micros()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The retry schedule of an event type, instead of the deployment's.
+//! The retry schedule of an event type, instead of the deployment's, and its time to live.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -19,6 +19,8 @@ use crate::state::ApiState;
 const MAX_TOTAL: u64 = 48 * 3_600;
 /// Most waits. *Source*: as many as the sender numbers attempts, but one.
 const MAX_WAITS: usize = 63;
+/// Longest time to live, in seconds: no delivery lives longer in any case.
+const MAX_LIFE: u32 = 48 * 3_600;
 /// What an attempt takes at most, in seconds.
 const ATTEMPT: u64 = 30;
 
@@ -66,9 +68,10 @@ async fn replace(
 ) -> Result<Json<RetrySchedule>, ApiError> {
     let name = named(&name)?;
     let waits = body.retry_schedule.as_deref().map(checked).transpose()?;
+    let time_to_live = body.time_to_live.map(checked_life).transpose()?;
     let replaced = state
         .store
-        .replace_retry_schedule(&organization, &name, waits.as_deref())
+        .replace_retry_schedule(&organization, &name, waits.as_deref(), time_to_live)
         .await;
     let row = replaced
         .map_err(|error| failure::store(&error))?
@@ -82,7 +85,20 @@ fn shown(row: ScheduleRow) -> Json<RetrySchedule> {
     let waits = row.waits_ms;
     Json(RetrySchedule {
         retry_schedule: waits.map(|waits| waits.into_iter().map(seconds).collect()),
+        time_to_live: row.time_to_live.map(i32::unsigned_abs),
     })
+}
+
+fn checked_life(seconds: u32) -> Result<i32, ApiError> {
+    let mut fields = Fields::default();
+    if !(1..=MAX_LIFE).contains(&seconds) {
+        fields.note(
+            "timeToLive",
+            format!("must be between 1 and {MAX_LIFE} seconds"),
+        );
+    }
+    fields.finish()?;
+    Ok(i32::try_from(seconds).unwrap_or(i32::MAX))
 }
 
 /// The waits in milliseconds.

@@ -121,6 +121,7 @@ fn event(caller: &ApplicationCaller, minted: &Minted, event_type: EventType, bod
         producer_key: None,
         retention_hours: RETENTION_HOURS,
         deliver_at: None,
+        expires_at: None,
         config_revision: None,
         trace_id: trace_context::trace_id(&Span::current()),
     };
@@ -141,6 +142,7 @@ fn stored(event: &Event) -> StoredEvent {
         producer_key: meta.producer_key,
         trace_id: meta.trace_id,
         deliver_at: meta.deliver_at,
+        expires_at: meta.expires_at,
         body: Body::Bytes(event.body.clone()),
     }
 }

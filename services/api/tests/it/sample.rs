@@ -34,6 +34,7 @@ pub(crate) fn event(world: &World, application: &ApplicationId, seconds_ago: u64
         retention_hours: 24 * 90,
         trace_id: None,
         deliver_at: None,
+        expires_at: None,
         config_revision: None,
     };
     Event {

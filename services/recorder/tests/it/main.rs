@@ -124,6 +124,7 @@ fn event(accepted_at: Timestamp, number: u8) -> Event {
         retention_hours: 24 * 90,
         trace_id: None,
         deliver_at: None,
+        expires_at: None,
         config_revision: None,
     };
     Event {

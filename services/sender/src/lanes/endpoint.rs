@@ -1,6 +1,7 @@
 //! What goes on at one endpoint. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use posthorn_event_schema::Timestamp;
 use posthorn_event_schema::subject::Lane;
@@ -20,6 +21,8 @@ pub(super) struct Endpoint<J> {
     pub(super) hold_until: Timestamp,
     pub(super) health: Health,
     pub(super) throttle: Throttle,
+    /// Everything that waited then is due.
+    released_at: Timestamp,
     /// It stands in the queue for a turn.
     pub(super) is_ready: bool,
     /// When its next timer fires, if that is still to come.
@@ -46,6 +49,7 @@ impl<J> Default for Endpoint<J> {
             hold_until: Timestamp::default(),
             health: Health::default(),
             throttle: Throttle::default(),
+            released_at: Timestamp::default(),
             is_ready: false,
             alarm: Timestamp::default(),
         }
@@ -95,6 +99,17 @@ impl<J> Endpoint<J> {
             .iter()
             .find(|(lane, state)| lane.is_retry() == retries && state.is_due(now))
             .map(|(lane, _)| *lane)
+    }
+
+    /// Whatever waits is wanted now; the answer to a wish of `at`, given once.
+    pub(super) fn release(&mut self, at: Timestamp, now: Timestamp) {
+        if self.released_at >= at {
+            return;
+        }
+        self.released_at = at;
+        self.hold_until = Timestamp::default();
+        self.health.ask_for_probe(Duration::ZERO, now);
+        self.lanes.values_mut().for_each(LaneState::release);
     }
 
     /// A slot and a share of the rate are taken.
@@ -157,6 +172,8 @@ pub(super) struct LaneState {
     /// When the next one is due, as far as that is known.
     pub(super) due: Timestamp,
     pub(super) reading: bool,
+    /// It was released while its head was read: what that tells of its time is not true any more.
+    released: bool,
     /// Deliveries in flight: they are in the stream until they end, and `from` keeps them from being
     /// read again.
     visiting: usize,
@@ -178,6 +195,7 @@ impl LaneState {
 
     pub(super) fn start_reading(&mut self) -> u64 {
         self.reading = true;
+        self.released = false;
         self.from = self.kept.take().unwrap_or(self.from);
         self.from
     }
@@ -195,7 +213,17 @@ impl LaneState {
     pub(super) fn waits(&mut self, sequence: u64, due: Timestamp) {
         self.reading = false;
         self.from = sequence;
-        self.due = due;
+        self.due = if std::mem::take(&mut self.released) {
+            Timestamp::default()
+        } else {
+            due
+        };
+    }
+
+    /// Its head is to be read again: it may be due earlier than it was.
+    fn release(&mut self) {
+        self.due = Timestamp::default();
+        self.released = self.reading;
     }
 
     /// There is nothing.

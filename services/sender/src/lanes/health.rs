@@ -137,6 +137,16 @@ impl Health {
         }
     }
 
+    /// A person wants to know at once whether the endpoint works: an open breaker lets a probe
+    /// through, unless the last one was less than `pause` ago.
+    pub(super) fn ask_for_probe(&mut self, pause: Duration, now: Timestamp) {
+        if let Breaker::Open { until, .. } = &mut self.breaker
+            && self.last_lesson.plus(pause) <= now
+        {
+            *until = now.min(*until);
+        }
+    }
+
     /// Learns from an attempt that ended now. `first_open` is how long the breaker is open at first;
     /// zero = there is none. Returns whether it opened.
     pub(super) fn learn(

@@ -257,6 +257,30 @@ fn a_delivery_that_was_kept_is_read_again_once_nothing_else_of_its_lane_is_in_fl
 }
 
 #[test]
+fn a_release_makes_everything_due_that_waits_and_is_answered_once() {
+    let mut lanes = lanes(4, 4);
+    let heads = |lanes: &mut Lanes<u32>| starts(lanes, at(0)).len();
+    lanes.placed(&ep("a"), retry(2), 2, at(100));
+    lanes.placed(&ep("b"), retry(2), 1, at(100));
+    assert_eq!(heads(&mut lanes), 0);
+    let of_a = |id: &EndpointId| (*id == ep("a")).then(|| at(1));
+    lanes.release(of_a, at(0));
+    assert_eq!(heads(&mut lanes), 1, "only the endpoint that was meant");
+    // It was found before the wish came: what the read tells of its time is not true any more.
+    let later = |id: &EndpointId| (*id == ep("a")).then(|| at(2));
+    lanes.release(later, at(0));
+    let not_yet = Head::NotYet {
+        sequence: 1,
+        due: at(100),
+    };
+    lanes.head_read(&ep("a"), retry(2), not_yet, at(0));
+    assert_eq!(heads(&mut lanes), 1, "it is read again");
+    lanes.head_read(&ep("a"), retry(2), not_yet, at(0));
+    lanes.release(later, at(0));
+    assert_eq!(heads(&mut lanes), 0, "the wish was answered");
+}
+
+#[test]
 fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
     let mut lanes = lanes(4, 100);
     let attempt = |sign, second| Finish {
@@ -286,12 +310,17 @@ fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
         lanes.parked(&ep("a"), true, at(5));
     }
     assert_eq!(starts(&mut lanes, at(20)), []);
+    lanes.ask_for_probe(&ep("a"), at(20));
+    assert_eq!(starts(&mut lanes, at(20)), [], "one was made a moment ago");
     let probe = lanes.next_timer().unwrap();
     assert!(probe.since(at(4)) >= Duration::from_secs(24), "{probe:?}");
     // Those that were in flight when it opened have ended by now.
     while lanes.endpoints[&ep("a")].in_flight > 0 {
         lanes.finished(&ep("a"), Origin::Memory, attempt(Sign::Silent, 4), at(9));
     }
+    let wanted = at(9).plus(Duration::from_secs(30));
+    lanes.ask_for_probe(&ep("a"), wanted);
+    assert!(lanes.endpoints[&ep("a")].held_until() <= wanted);
     let probing = starts(&mut lanes, probe);
     assert_eq!(probing.len(), 1, "one at a time");
     lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, probe);

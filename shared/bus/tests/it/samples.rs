@@ -65,6 +65,7 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         secrets: Vec::new(),
         sealed_headers: None,
         cancelled_before: None,
+        released_at: None,
         retry_waits_ms: None,
         throttle_rate: None,
     }

@@ -55,6 +55,8 @@ pub struct StoredEvent {
     pub trace_id: Option<String>,
     /// When its deliveries may begin; `None` = at once.
     pub deliver_at: Option<Timestamp>,
+    /// After it no attempt starts, as its producer said; `None` = never.
+    pub expires_at: Option<Timestamp>,
     /// What endpoints receive.
     pub body: Body,
 }
@@ -117,7 +119,8 @@ pub(crate) fn texts<T>(list: &[T], text: impl Fn(&T) -> &str) -> Option<Vec<&str
 pub(crate) fn columns(content: &str) -> String {
     format!(
         "e.id, e.organization_id, e.application_id, e.event_type, e.accepted_at, e.channels, \
-         e.tags, e.producer_key, e.trace_id, e.deliver_at, e.body IS NULL AS expunged, \
+         e.tags, e.producer_key, e.trace_id, e.deliver_at, e.expires_at, \
+         e.body IS NULL AS expunged, \
          CASE WHEN {content} THEN e.body END AS body"
     )
 }
@@ -294,6 +297,7 @@ pub(crate) fn read(row: &Row, content: Content) -> Result<StoredEvent, StoreErro
         producer_key: parsed_option(row, "producer_key", ProducerKey::parse)?,
         trace_id: get(row, "trace_id")?,
         deliver_at: get::<Option<OffsetDateTime>>(row, "deliver_at")?.map(Into::into),
+        expires_at: get::<Option<OffsetDateTime>>(row, "expires_at")?.map(Into::into),
         body: body(row, content)?,
     })
 }

@@ -16,19 +16,20 @@ const LONGEST_RETENTION_HOURS: u32 = 90 * 24;
 
 const INSERT: &str = "
     INSERT INTO events (accepted_at, body_expires_at, day, application_id, id, organization_id,
-                        event_type, producer_key, trace_id, channels, tags, body, deliver_at)
+                        event_type, producer_key, trace_id, channels, tags, body, deliver_at,
+                        expires_at)
     SELECT n.accepted_at, n.body_expires_at, n.day, n.application_id, n.id, n.organization_id,
            n.event_type, n.producer_key, n.trace_id,
            CASE WHEN n.channels IS NULL THEN '{}'
                 ELSE ARRAY(SELECT jsonb_array_elements_text(n.channels::jsonb)) END,
            CASE WHEN n.tags IS NULL THEN '{}'
                 ELSE ARRAY(SELECT jsonb_array_elements_text(n.tags::jsonb)) END,
-           n.body, n.deliver_at
+           n.body, n.deliver_at, n.expires_at
     FROM unnest($1::timestamptz[], $2::timestamptz[], $3::date[], $4::text[], $5::text[],
                 $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-                $12::bytea[], $13::timestamptz[])
+                $12::bytea[], $13::timestamptz[], $14::timestamptz[])
         AS n (accepted_at, body_expires_at, day, application_id, id, organization_id, event_type,
-              producer_key, trace_id, channels, tags, body, deliver_at)
+              producer_key, trace_id, channels, tags, body, deliver_at, expires_at)
     ON CONFLICT DO NOTHING";
 
 impl Store {
@@ -74,6 +75,7 @@ impl Store {
             &c.tags,
             &c.bodies,
             &c.deliver_at,
+            &c.expires_at,
         ];
         client.execute(INSERT, params).await
     }
@@ -95,6 +97,7 @@ struct EventColumns<'a> {
     tags: Vec<Option<String>>,
     bodies: Vec<&'a [u8]>,
     deliver_at: Vec<Option<OffsetDateTime>>,
+    expires_at: Vec<Option<OffsetDateTime>>,
 }
 
 impl<'a> EventColumns<'a> {
@@ -125,6 +128,8 @@ impl<'a> EventColumns<'a> {
         self.bodies.push(&event.body);
         self.deliver_at
             .push(meta.deliver_at.map(|at| at.to_date_time()));
+        self.expires_at
+            .push(meta.expires_at.map(|at| at.to_date_time()));
         Ok(())
     }
 }
