@@ -51,6 +51,7 @@ pub(crate) fn job(
         callback: None,
         deliver_at: None,
         expires_at: None,
+        order: None,
         deadline: now.plus(WINDOW),
         attempt: AttemptNumber::FIRST,
         trigger: Trigger::Manual,

@@ -192,5 +192,6 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         released_at: row.released_at,
         retry_waits_ms: None,
         throttle_rate: row.settings.throttle_rate,
+        fifo: row.settings.fifo,
     }
 }

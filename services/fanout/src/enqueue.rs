@@ -31,6 +31,7 @@ pub fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJo
             callback: None,
             deliver_at: meta.deliver_at,
             expires_at: meta.expires_at,
+            order: None,
             deadline: meta.starts_at().plus(window),
             attempt: AttemptNumber::FIRST,
             trigger: Trigger::Scheduled,

@@ -122,6 +122,10 @@ impl Handler {
             });
             jobs.push(callback);
         }
+        if source == Source::Events {
+            let place = message.stream_sequence();
+            jobs.iter_mut().for_each(|job| job.meta.order = Some(place));
+        }
         let matched = jobs.len();
         describe(&event, matched);
         self.store_jobs(jobs).await?;

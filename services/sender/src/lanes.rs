@@ -104,6 +104,20 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// Whether an endpoint gets its deliveries one at a time, in order.
+    pub fn set_fifo(&mut self, id: &EndpointId, fifo: bool) {
+        if fifo || self.endpoints.contains_key(id) {
+            self.endpoints.entry(id.clone()).or_default().fifo = fifo;
+        }
+    }
+
+    /// The same for all endpoints that have anything going on.
+    pub fn set_all_fifo(&mut self, is_fifo: impl Fn(&EndpointId) -> bool) {
+        for (id, endpoint) in &mut self.endpoints {
+            endpoint.fifo = is_fifo(id);
+        }
+    }
+
     /// A person asked for a delivery to an endpoint: its breaker may let a probe through.
     pub fn ask_for_probe(&mut self, id: &EndpointId, now: Timestamp) {
         let pause = self.limits.breaker_open;

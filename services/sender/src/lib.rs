@@ -24,6 +24,7 @@ mod intake;
 mod job;
 pub mod lanes;
 mod memory;
+mod ordered;
 pub mod ownership;
 mod parking;
 mod partition;

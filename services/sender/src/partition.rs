@@ -10,6 +10,7 @@ use std::time::Duration;
 use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
+use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{EndpointId, Partition, Timestamp, Trigger};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::{self, KEEP_ALIVE};
 use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
 use crate::memory::Memory;
+use crate::ordered::{self, Moved, Ordered};
 use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
 use crate::{intake, parking, visit};
@@ -46,6 +48,7 @@ pub(crate) struct Owner {
     shared: Arc<Shared>,
     stop: CancellationToken,
     lanes: Lanes<Box<Taken>>,
+    ordered: Ordered,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
     in_hand: HashSet<String>,
     /// Tasks that have yet to report.
@@ -62,6 +65,7 @@ impl Owner {
             stop,
             lanes: Lanes::new(shared.limits),
             shared,
+            ordered: Ordered::default(),
             in_hand: HashSet::new(),
             running: 0,
             report,
@@ -110,9 +114,7 @@ impl Owner {
             match self.shared.bus.waiting_lanes(self.partition).await {
                 Ok(found) => {
                     for (subject, count) in found {
-                        let due = Timestamp::default();
-                        self.lanes
-                            .placed(&subject.endpoint, subject.lane, count, due);
+                        self.found(&subject, count);
                     }
                     return Some(());
                 }
@@ -125,12 +127,59 @@ impl Owner {
         }
     }
 
+    fn found(&mut self, subject: &WaitingSubject, count: u64) {
+        let (endpoint, lane) = (&subject.endpoint, subject.lane);
+        if self.keeps_order(endpoint) {
+            if self.ordered.found(endpoint, lane, count) {
+                self.move_jobs(endpoint, true);
+            }
+        } else {
+            self.lanes
+                .placed(endpoint, lane, count, Timestamp::default());
+        }
+    }
+
+    fn keeps_order(&mut self, endpoint: &EndpointId) -> bool {
+        let fifo = self.shared.attempts.snapshot.is_fifo(endpoint);
+        self.lanes.set_fifo(endpoint, fifo);
+        fifo
+    }
+
+    fn move_jobs(&mut self, endpoint: &EndpointId, is_first: bool) {
+        self.running += 1;
+        let (stop, report) = (self.stop.clone(), self.report.clone());
+        let shared = Arc::clone(&self.shared);
+        let moving = ordered::move_jobs(shared, endpoint.clone(), is_first, stop, report);
+        self.shared.shutdown.spawn("move jobs", moving);
+    }
+
+    fn moved(&mut self, endpoint: &EndpointId, moved: &Moved) {
+        self.running -= 1;
+        let (receipts, found, more) = self.ordered.moved(endpoint, moved);
+        let new = (moved.stored > 0).then_some((Lane::Next, moved.stored));
+        for (lane, count) in found.into_iter().chain(new) {
+            self.lanes
+                .placed(endpoint, lane, count, Timestamp::default());
+        }
+        if !receipts.is_empty() {
+            self.shared.shutdown.spawn("ack moved jobs", async move {
+                for receipt in receipts {
+                    receipt.ack().await;
+                }
+            });
+        }
+        if more && !self.stop.is_cancelled() {
+            self.move_jobs(endpoint, false);
+        }
+    }
+
     /// Releases what the configuration says, if it has changed since `revision`.
     fn release(&mut self, revision: &mut u64) {
         let snapshot = &self.shared.attempts.snapshot;
         let newest = snapshot.revision();
         if std::mem::replace(revision, newest) != newest {
             self.lanes.release(|id| snapshot.released_at(id), now());
+            self.lanes.set_all_fifo(|id| snapshot.is_fifo(id));
         }
     }
 
@@ -166,6 +215,7 @@ impl Owner {
                     self.lanes.seen(&subject.endpoint, subject.lane, count);
                 }
             }
+            Happened::Moved { endpoint, moved } => self.moved(&endpoint, &moved),
             Happened::HeadRead {
                 endpoint,
                 lane,
@@ -230,9 +280,20 @@ impl Owner {
     }
 
     fn offer(&mut self, mut taken: Box<Taken>) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let endpoint = taken.job.meta.endpoint.clone();
+        if self.keeps_order(&endpoint) {
+            let Taken { message, .. } = *taken;
+            if self.ordered.came(&endpoint, message.into_receipt()) {
+                self.move_jobs(&endpoint, true);
+            }
+            return;
+        }
         let dedup_id = taken.job.meta.dedup_id();
-        if self.stop.is_cancelled() || !self.in_hand.insert(dedup_id) {
-            // Either it is given back by not answering, or the ack of our first copy covers it.
+        if !self.in_hand.insert(dedup_id) {
+            // The ack of our first copy covers it.
             return;
         }
         taken.room = self.shared.memory.room_to_wait();
@@ -241,7 +302,6 @@ impl Owner {
             taken.hand = None;
         }
         let meta = &taken.job.meta;
-        let endpoint = meta.endpoint.clone();
         let rate = self.shared.attempts.rate(&meta.application, &endpoint);
         self.lanes.set_rate(&endpoint, rate);
         if meta.trigger == Trigger::Manual {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::attempt::{Ended, Kept};
 use crate::lanes::Head;
+use crate::ordered::Moved;
 
 /// A job taken from JOBS, not yet acked.
 pub(crate) struct Taken {
@@ -37,6 +38,8 @@ pub(crate) enum Happened {
     },
     /// The waiting room was listed.
     Listed(Vec<(WaitingSubject, u64)>),
+    /// Jobs of an endpoint that keeps an order were moved to its lane.
+    Moved { endpoint: EndpointId, moved: Moved },
     /// A lane's head was read.
     HeadRead {
         endpoint: EndpointId,

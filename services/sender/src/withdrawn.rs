@@ -83,6 +83,7 @@ mod tests {
             released_at: None,
             retry_waits_ms: None,
             throttle_rate: None,
+            fifo: false,
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -253,9 +254,38 @@ impl Message {
         self.settle(AckKind::Progress).await;
     }
 
+    /// What is needed to ack it, without its bytes.
+    #[must_use]
+    pub fn into_receipt(self) -> Receipt {
+        let sequence = self.stream_sequence();
+        let (_, acker) = self.0.split();
+        Receipt { sequence, acker }
+    }
+
     async fn settle(&self, kind: AckKind) {
         if let Err(error) = self.0.ack_with(kind).await {
             tracing::debug!(subject = self.subject(), error = %error, "message not settled");
+        }
+    }
+}
+
+/// A message that the server waits to see acked, without its bytes.
+pub struct Receipt {
+    sequence: u64,
+    acker: Acker,
+}
+
+impl Receipt {
+    /// Its place in the stream.
+    #[must_use]
+    pub fn stream_sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Tells the server that everything that follows from the message is stored.
+    pub async fn ack(&self) {
+        if let Err(error) = self.acker.ack().await {
+            tracing::debug!(error = %error, "message not settled");
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod consumer;
 mod error;
 pub mod idempotency;
 pub mod members;
+pub mod ordered;
 pub mod publisher;
 pub mod rejection;
 pub mod requests;

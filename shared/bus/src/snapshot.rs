@@ -37,8 +37,9 @@ struct Index {
     uids: HashMap<(OrganizationId, Uid), ApplicationId>,
     endpoints: HashMap<ApplicationId, HashMap<EndpointId, Arc<EndpointSnapshot>>>,
     event_types: HashMap<(OrganizationId, EventType), EventTypeSnapshot>,
-    /// Endpoints whose waiting deliveries somebody wanted at once, and when that was.
-    released: HashMap<EndpointId, Timestamp>,
+    /// Endpoints of which more has to be known than their id tells, without their application:
+    /// those that were released, and those that keep an order.
+    special: HashMap<EndpointId, Arc<EndpointSnapshot>>,
 }
 
 impl Bus {
@@ -108,12 +109,17 @@ impl Snapshot {
     /// When somebody wanted the waiting deliveries of an endpoint at once, the last time.
     #[must_use]
     pub fn released_at(&self, endpoint: &EndpointId) -> Option<Timestamp> {
-        let index = self.read();
-        // Most deployments have none.
-        if index.released.is_empty() {
-            return None;
-        }
-        index.released.get(endpoint).copied()
+        self.special(endpoint)?.released_at
+    }
+
+    /// Whether an endpoint gets its deliveries in order.
+    #[must_use]
+    pub fn is_fifo(&self, endpoint: &EndpointId) -> bool {
+        self.special(endpoint).is_some_and(|special| special.fifo)
+    }
+
+    fn special(&self, endpoint: &EndpointId) -> Option<Arc<EndpointSnapshot>> {
+        self.read().special.get(endpoint).cloned()
     }
 
     /// Visits each endpoint of an application that is not deleted, in no order.
@@ -301,15 +307,16 @@ impl Index {
         {
             return;
         }
+        self.special.remove(&new.id);
         if new.deleted {
-            self.released.remove(&new.id);
             endpoints.remove(&new.id);
-        } else {
-            if let Some(at) = new.released_at {
-                self.released.insert(new.id.clone(), at);
-            }
-            endpoints.insert(new.id.clone(), Arc::new(new));
+            return;
         }
+        let new = Arc::new(new);
+        if new.fifo || new.released_at.is_some() {
+            self.special.insert(new.id.clone(), Arc::clone(&new));
+        }
+        endpoints.insert(new.id.clone(), new);
     }
 }
 

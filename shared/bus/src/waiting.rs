@@ -90,8 +90,18 @@ impl Bus {
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer: the delivery may then be read again.
     pub async fn waiting_delete(&self, sequence: u64) -> Result<(), BusError> {
-        let doing = "delete from the waiting room";
-        let subject = format!("STREAM.MSG.DELETE.{}", Stream::Waiting.name());
+        self.delete(Stream::Waiting, sequence, "delete from the waiting room")
+            .await
+    }
+
+    /// Deletes a message. Deleting it twice changes nothing.
+    pub(crate) async fn delete(
+        &self,
+        stream: Stream,
+        sequence: u64,
+        doing: &'static str,
+    ) -> Result<(), BusError> {
+        let subject = format!("STREAM.MSG.DELETE.{}", stream.name());
         // Without `no_erase` the server overwrites the message on disk first; a lane of 2,100
         // deliveries was then emptied in 22.6 s instead of 3.8 s (test `a_backlog_on_disk_…`).
         let wish = serde_json::json!({"seq": sequence, "no_erase": true});

@@ -48,6 +48,10 @@ pub struct JobMeta {
     /// After it nobody wants to know any more, by the event or its type; `None` = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// The event's place in EVENTS, for receivers that keep its order; `None` for what was not
+    /// published there by its producer, or came out of SCHEDULED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<u64>,
     /// No attempt starts after this moment.
     pub deadline: Timestamp,
     /// The attempt to make.

@@ -124,6 +124,17 @@ pub struct EndpointSnapshot {
     /// Most deliveries per second; `None` = as many as there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_rate: Option<u16>,
+    /// It gets its deliveries one at a time, in the order in which their events were accepted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fifo: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it like this"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What the fleet needs to know of an event type that has a retry schedule or a time to live of its

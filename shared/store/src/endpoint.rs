@@ -56,6 +56,8 @@ pub struct EndpointSettings {
     pub disabled: bool,
     /// Most deliveries per second; `None` = no limit.
     pub throttle_rate: Option<u16>,
+    /// It gets its deliveries one at a time, in order.
+    pub fifo: bool,
     /// The customer's notes.
     pub metadata: Metadata,
 }
@@ -125,13 +127,15 @@ pub struct EndpointChange {
     pub disabled: Option<bool>,
     /// Most deliveries per second.
     pub throttle_rate: Option<Option<u16>>,
+    /// It gets its deliveries one at a time, in order.
+    pub fifo: Option<bool>,
     /// The customer's notes.
     pub metadata: Option<Metadata>,
 }
 
 pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url, description, \
-    event_types, channels, disabled, throttle_rate, metadata, sealed_headers, cancelled_before, released_at, \
-    version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
+    event_types, channels, disabled, throttle_rate, fifo, metadata, sealed_headers, \
+    cancelled_before, released_at, version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
 
 impl Store {
     /// Creates an endpoint with its first secret, if its application is live; one that has this
@@ -290,6 +294,7 @@ impl Store {
                          AS renewed) AS change), \
                  throttle_rate = CASE WHEN $12 THEN $13 ELSE throttle_rate END, \
                  metadata = COALESCE($14, metadata), \
+                 fifo = COALESCE($16, fifo), \
                  version = version + 1, updated_at = $15 \
              WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}"
         );
@@ -316,6 +321,7 @@ impl Store {
                     &change.throttle_rate.flatten().map(i32::from),
                     &change.metadata.as_ref().map(Json),
                     &at.to_date_time(),
+                    &change.fifo,
                 ],
             )
             .await;
@@ -419,8 +425,8 @@ async fn insert(
     let sql = format!(
         "INSERT INTO endpoints (id, application_id, organization_id, uid, url, description, \
              event_types, channels, disabled, throttle_rate, metadata, sealed_headers, \
-             created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
+             created_at, updated_at, fifo) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) \
          ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
     );
     let settings = &new.settings;
@@ -441,6 +447,7 @@ async fn insert(
                 &Json(&settings.metadata),
                 &new.sealed_headers,
                 &new.at.to_date_time(),
+                &settings.fifo,
             ],
         )
         .await?;
@@ -479,6 +486,7 @@ pub(crate) fn read(row: &Row) -> Result<EndpointRow, StoreError> {
             channels: column::parsed_list(row, "channels", Channel::parse)?,
             disabled: row.try_get("disabled")?,
             throttle_rate: column::rate(row, "throttle_rate")?,
+            fifo: row.try_get("fifo")?,
             metadata: row.try_get::<_, Json<Metadata>>("metadata")?.0,
         },
         sealed_headers: row.try_get("sealed_headers")?,

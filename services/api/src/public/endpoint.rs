@@ -32,6 +32,10 @@ pub struct EndpointIn {
     /// The older spelling of `throttleRate`.
     #[serde(default)]
     pub rate_limit: Option<u16>,
+    /// It gets its deliveries one at a time, in the order in which their events were accepted; each
+    /// waits until the one before it has ended. Not changed when absent.
+    #[serde(default)]
+    pub fifo: Option<bool>,
     /// It receives nothing for now.
     #[serde(default)]
     pub disabled: Option<bool>,
@@ -76,6 +80,9 @@ pub struct EndpointPatch {
     /// The older spelling of `throttleRate`.
     #[serde(default, deserialize_with = "present")]
     pub rate_limit: Option<Option<u16>>,
+    /// It gets its deliveries one at a time, in order.
+    #[serde(default)]
+    pub fifo: Option<bool>,
     /// It receives nothing for now.
     #[serde(default)]
     pub disabled: Option<bool>,
@@ -110,6 +117,8 @@ pub struct EndpointOut {
     pub rate_limit: Option<u16>,
     /// Most deliveries per second.
     pub throttle_rate: Option<u16>,
+    /// It gets its deliveries one at a time, in order.
+    pub fifo: bool,
     /// Without meaning; SDKs of the first generation insist on it.
     pub version: u16,
     /// It receives nothing for now.
@@ -165,6 +174,7 @@ impl From<EndpointRow> for EndpointOut {
             uid: settings.uid.map(|uid| uid.to_string()),
             rate_limit: settings.throttle_rate,
             throttle_rate: settings.throttle_rate,
+            fifo: settings.fifo,
             version: 1,
             disabled: settings.disabled,
             auto_disabled: row.auto_disabled.map(AutoDisabledOut::from),
@@ -254,6 +264,7 @@ mod tests {
                 channels: None,
                 disabled: false,
                 throttle_rate: Some(7),
+                fifo: false,
                 metadata: Metadata::new(),
             },
             sealed_headers: Some(b"sealed".to_vec()),
@@ -273,6 +284,7 @@ mod tests {
             "uid": null,
             "rateLimit": 7,
             "throttleRate": 7,
+            "fifo": false,
             "version": 1,
             "disabled": false,
             "autoDisabled": null,

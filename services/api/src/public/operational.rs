@@ -58,6 +58,7 @@ impl From<OperationalWebhookEndpointIn> for EndpointIn {
             uid: body.uid,
             throttle_rate: body.throttle_rate,
             rate_limit: body.rate_limit,
+            fifo: None,
             disabled: body.disabled,
             event_types: body.event_types,
             filter_types: body.filter_types,

@@ -35,6 +35,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 /// What a caller sets at creation, checked.
 pub(super) struct Wanted {
     pub(super) settings: EndpointSettings,
+    /// Whether it keeps an order, if that was said: callers made for Svix do not know of it.
+    pub(super) fifo: Option<bool>,
     pub(super) secret: SigningSecret,
     pub(super) headers: CustomHeaders,
 }
@@ -57,6 +59,7 @@ impl Wanted {
             channels: Some(settings.channels),
             disabled: Some(settings.disabled),
             throttle_rate: Some(settings.throttle_rate),
+            fifo: self.fifo,
             metadata: Some(settings.metadata),
         }
     }
@@ -197,6 +200,7 @@ async fn patch(
         channels: body.channels.map(|names| fields.channels(names)),
         disabled: body.disabled,
         throttle_rate: rate.map(|rate| fields.rate(rate)),
+        fifo: body.fifo,
         metadata: body.metadata,
     };
     let types = change.event_types.as_ref().and_then(Option::as_ref);
@@ -283,10 +287,12 @@ pub(super) fn read(state: &ApiState, fields: &mut Fields, body: EndpointIn) -> O
         channels: fields.channels(body.channels),
         disabled: body.disabled.unwrap_or(false),
         throttle_rate: fields.rate(body.throttle_rate.or(body.rate_limit)),
+        fifo: body.fifo.unwrap_or(false),
         metadata,
     };
     Some(Wanted {
         settings,
+        fifo: body.fifo,
         secret: secret?,
         headers,
     })

@@ -222,6 +222,7 @@ fn change(wanted: Wanted, merged: &Merge) -> EndpointChange {
         channels: all.channels.filter(|_| merged.changes("channels")),
         disabled: all.disabled.filter(|_| merged.changes("disabled")),
         throttle_rate: all.throttle_rate.filter(|_| merged.changes("throttleRate")),
+        fifo: None,
         metadata: all.metadata.filter(|_| merged.changes("metadata")),
     }
 }

@@ -168,6 +168,7 @@ async fn stored(world: &World, application: &ApplicationRow, name: &str, seconds
             channels: None,
             disabled: false,
             throttle_rate: None,
+            fifo: false,
             metadata: Metadata::new(),
         },
         sealed_secret: vec![1],

@@ -21,6 +21,8 @@ pub(super) struct Endpoint<J> {
     pub(super) hold_until: Timestamp,
     pub(super) health: Health,
     pub(super) throttle: Throttle,
+    /// One at a time: what failed is attempted again before anything that came later.
+    pub(super) fifo: bool,
     /// Everything that waited then is due.
     released_at: Timestamp,
     /// It stands in the queue for a turn.
@@ -49,6 +51,7 @@ impl<J> Default for Endpoint<J> {
             hold_until: Timestamp::default(),
             health: Health::default(),
             throttle: Throttle::default(),
+            fifo: false,
             released_at: Timestamp::default(),
             is_ready: false,
             alarm: Timestamp::default(),
@@ -75,9 +78,12 @@ impl<J> Endpoint<J> {
 
     /// What may start now, as far as a cap of requests in flight allows.
     pub(super) fn next(&self, cap: usize, now: Timestamp) -> Option<Next> {
-        let allowed = self.health.allowed(cap);
+        let allowed = self.health.allowed(if self.fifo { 1 } else { cap });
         if self.in_flight >= allowed || self.held_until() > now || self.throttle.opens_at() > now {
             return None;
+        }
+        if self.fifo && self.has_retries() {
+            return self.due_lane(now, true).map(Next::Head);
         }
         let parked = self.due_lane(now, false);
         let has_first = !self.queue.is_empty() || parked.is_some();
@@ -92,6 +98,11 @@ impl<J> Endpoint<J> {
         } else {
             Some(Next::Job)
         }
+    }
+
+    fn has_retries(&self) -> bool {
+        let mut lanes = self.lanes.iter();
+        lanes.any(|(lane, state)| lane.is_retry() && !state.is_idle())
     }
 
     fn due_lane(&self, now: Timestamp, retries: bool) -> Option<Lane> {
@@ -150,9 +161,12 @@ impl<J> Endpoint<J> {
 
     /// When it may go on, if something waits that time alone holds back.
     pub(super) fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        let heads = self.lanes.values().filter(|lane| lane.stored > 0);
-        let first = heads.map(|lane| lane.due).min();
-        let first = if self.queue.is_empty() {
+        let retries_only = self.fifo && self.has_retries();
+        let heads = self.lanes.iter();
+        let heads =
+            heads.filter(|(lane, state)| state.stored > 0 && (lane.is_retry() || !retries_only));
+        let first = heads.map(|(_, state)| state.due).min();
+        let first = if self.queue.is_empty() || retries_only {
             first?
         } else {
             Timestamp::default()

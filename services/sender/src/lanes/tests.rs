@@ -281,6 +281,36 @@ fn a_release_makes_everything_due_that_waits_and_is_answered_once() {
 }
 
 #[test]
+fn in_order_a_retry_holds_back_what_came_later_and_its_time_is_kept() {
+    let mut lanes = lanes(4, 4);
+    lanes.set_fifo(&ep("a"), true);
+    lanes.placed(&ep("a"), Lane::Next, 3, at(0));
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1, "one at a time");
+    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, at(0));
+    assert_eq!(starts(&mut lanes, at(0)), []);
+    lanes.placed(&ep("a"), retry(2), 1, at(10));
+    let failed = Finish::default();
+    lanes.finished(&ep("a"), from_lane(Lane::Next, 1), failed, at(0));
+    assert_eq!(starts(&mut lanes, at(9)), [], "the retry comes first");
+    assert_eq!(lanes.next_timer(), Some(at(10)));
+    let again = WaitingSubject {
+        lane: retry(2),
+        endpoint: ep("a"),
+    };
+    let heads = starts(&mut lanes, at(10));
+    assert_eq!(
+        heads,
+        [Start::Head {
+            lane: again,
+            from: 0
+        }]
+    );
+    lanes.head_read(&ep("a"), retry(2), Head::Due { sequence: 4 }, at(10));
+    lanes.finished(&ep("a"), from_lane(retry(2), 4), failed, at(10));
+    assert_eq!(starts(&mut lanes, at(10)).len(), 1, "then the next one");
+}
+
+#[test]
 fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
     let mut lanes = lanes(4, 100);
     let attempt = |sign, second| Finish {

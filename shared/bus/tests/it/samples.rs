@@ -68,5 +68,6 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         released_at: None,
         retry_waits_ms: None,
         throttle_rate: None,
+        fifo: false,
     }
 }

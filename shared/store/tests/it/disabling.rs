@@ -58,6 +58,7 @@ async fn create_endpoint(store: &Store, application: &ApplicationId, name: &str)
             channels: None,
             disabled: false,
             throttle_rate: None,
+            fifo: false,
             metadata: Metadata::new(),
         },
         sealed_secret: vec![1],

@@ -12,6 +12,7 @@ mod disabling;
 mod doors;
 mod expiry;
 mod fan_out;
+mod fifo;
 mod idempotency;
 mod import;
 mod message;

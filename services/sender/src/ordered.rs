@@ -1,0 +1,100 @@
+//! Endpoints that get their deliveries in order, one at a time.
+//!
+//! The order is that of EVENTS. Several fan-outs work at a time, senders die and hand over, and jobs
+//! are handed out again after a while: so the order in which jobs come says nothing. Instead, the
+//! owner of the partition moves an endpoint's jobs from JOBS to the endpoint's `next` lane, and only
+//! those of events up to which fan-out is complete ([`plan`]): none can come later that belongs before
+//! them. The lane is a FIFO on disk, and its owner attempts its head alone ([`crate::lanes`]).
+//!
+//! *Guarantee*: after any crash deliveries go on in order; at most the one in flight is repeated.
+//! Shown by `an_order_is_kept_over_failures_and_crashes`.
+
+mod mover;
+mod plan;
+
+use std::collections::HashMap;
+
+use posthorn_bus::consumer::Receipt;
+use posthorn_event_schema::EndpointId;
+use posthorn_event_schema::subject::Lane;
+
+pub(crate) use mover::{Moved, move_jobs};
+
+/// What a partition has to do with endpoints that keep an order.
+#[derive(Default)]
+pub(crate) struct Ordered(HashMap<EndpointId, State>);
+
+#[derive(Default)]
+struct State {
+    /// Jobs that were handed out to us, by their place in JOBS.
+    receipts: HashMap<u64, Receipt>,
+    /// Those of them that came while jobs were being moved.
+    late: HashMap<u64, Receipt>,
+    /// Lanes that were found at the beginning. They are read only once what a dead owner left half
+    /// moved has been moved again: the stream still knows it then for a repetition.
+    found: Vec<(Lane, u64)>,
+    moving: bool,
+}
+
+impl Ordered {
+    /// A job came; whether its endpoint's jobs are to be moved now.
+    pub(crate) fn came(&mut self, endpoint: &EndpointId, receipt: Receipt) -> bool {
+        let state = self.0.entry(endpoint.clone()).or_default();
+        let known = if state.moving {
+            &mut state.late
+        } else {
+            &mut state.receipts
+        };
+        known.insert(receipt.stream_sequence(), receipt);
+        state.begin()
+    }
+
+    /// A lane was found at the beginning; whether the endpoint's jobs are to be moved now.
+    pub(crate) fn found(&mut self, endpoint: &EndpointId, lane: Lane, count: u64) -> bool {
+        let state = self.0.entry(endpoint.clone()).or_default();
+        state.found.push((lane, count));
+        state.begin()
+    }
+
+    /// Moving ended. Returns the receipts of what was moved, the lanes that may be read now, and
+    /// whether to move again.
+    pub(crate) fn moved(
+        &mut self,
+        endpoint: &EndpointId,
+        moved: &Moved,
+    ) -> (Vec<Receipt>, Vec<(Lane, u64)>, bool) {
+        let Some(state) = self.0.get_mut(endpoint) else {
+            return (Vec::new(), Vec::new(), false);
+        };
+        let receipts = state.settle(moved);
+        let found = if moved.complete {
+            std::mem::take(&mut state.found)
+        } else {
+            Vec::new()
+        };
+        let more = !state.late.is_empty() || !moved.left.is_empty() || !moved.complete;
+        state.receipts.extend(state.late.drain());
+        state.moving = more;
+        if !more {
+            self.0.remove(endpoint);
+        }
+        (receipts, found, more)
+    }
+}
+
+impl State {
+    /// Whether moving is to begin.
+    fn begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.moving, true)
+    }
+
+    /// The receipts of jobs that are not in JOBS any more: they were moved now, or before they were
+    /// handed out to us.
+    fn settle(&mut self, moved: &Moved) -> Vec<Receipt> {
+        let is_settled = |place: &u64| {
+            moved.places.contains(place) || moved.complete && !moved.left.contains(place)
+        };
+        let settled = self.receipts.extract_if(|place, _| is_settled(place));
+        settled.map(|(_, receipt)| receipt).collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! Moving an endpoint's jobs, in order, from JOBS to the end of its `next` lane.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthorn_bus::ordered::StoredJob;
+use posthorn_bus::{BusError, PublishError, trace_context};
+use posthorn_chassis::{error_chain, metric};
+use posthorn_event_schema::subject::{Lane, WaitingSubject};
+use posthorn_event_schema::{DeliveryJob, EndpointId, Timestamp};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::plan::{Place, plan};
+use crate::job::job_span;
+use crate::partition::Shared;
+use crate::report::{Happened, Report};
+
+/// Pause before jobs are looked at again whose turn has not come: fan-out is behind by milliseconds.
+const TURN_PAUSE: Duration = Duration::from_millis(10);
+/// Pause after NATS did not answer.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What became of an endpoint's jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    /// Where those that were moved stood in JOBS.
+    pub(crate) places: HashSet<u64>,
+    /// How many deliveries the lane has more.
+    pub(crate) stored: u64,
+    /// Where those stand whose turn has not come.
+    pub(crate) left: HashSet<u64>,
+    /// Whatever could be moved was, and nothing else was in JOBS when that began.
+    pub(crate) complete: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum MoveError {
+    #[error("jobs could not be read")]
+    Read(#[from] BusError),
+    #[error("a job could not be stored in the waiting room")]
+    Store(#[from] PublishError),
+}
+
+/// Moves what may be moved, and reports it; begins after a pause when it is not the first try.
+///
+/// *Guarantee*: a job is deleted from JOBS only once it is stored in WAITING, and nothing is stored
+/// there before it that belongs behind it.
+pub(crate) async fn move_jobs(
+    shared: Arc<Shared>,
+    endpoint: EndpointId,
+    is_first: bool,
+    stop: CancellationToken,
+    reports: UnboundedSender<Happened>,
+) {
+    let told = |moved| Happened::Moved {
+        endpoint: endpoint.clone(),
+        moved,
+    };
+    let report = Report::new(reports, told(Moved::default()));
+    if !is_first {
+        tokio::time::sleep(TURN_PAUSE).await;
+    }
+    let mut moved = Moved::default();
+    match run(&shared, &endpoint, &stop, &mut moved).await {
+        Ok(complete) => moved.complete = complete,
+        Err(error) => {
+            let reason = error_chain::chain(&error);
+            tracing::warn!(reason, "jobs in order not moved yet");
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+    report.tell(told(moved));
+}
+
+async fn run(
+    shared: &Shared,
+    endpoint: &EndpointId,
+    stop: &CancellationToken,
+    moved: &mut Moved,
+) -> Result<bool, MoveError> {
+    // In this order: what is fanned out up to here is in JOBS when that is read.
+    let fanned_out = shared.bus.fanned_out().await?;
+    let found = list(shared, endpoint, fanned_out.since).await?;
+    let (sequences, left) = plan(&found, fanned_out.to);
+    moved.left = left.into_iter().collect();
+    for sequence in sequences {
+        if stop.is_cancelled() {
+            return Ok(false);
+        }
+        let Some(stored) = shared.bus.next_job(endpoint, sequence).await? else {
+            continue;
+        };
+        // Deleted meanwhile: the one that is found instead has a turn of its own.
+        if stored.sequence == sequence {
+            move_one(shared, endpoint, &stored, moved).await?;
+        }
+    }
+    Ok(true)
+}
+
+/// Everything that JOBS holds for the endpoint, without the bodies. Places of events that were
+/// accepted before `since` mean nothing.
+async fn list(
+    shared: &Shared,
+    endpoint: &EndpointId,
+    since: Timestamp,
+) -> Result<Vec<Place>, BusError> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(stored) = shared.bus.next_job(endpoint, from).await? {
+        from = stored.sequence + 1;
+        // What cannot be read is set aside by whoever it is handed to.
+        if let Ok(job) = DeliveryJob::decode(&stored.payload) {
+            found.push(Place {
+                sequence: stored.sequence,
+                order: job.meta.order.filter(|_| job.meta.accepted_at >= since),
+            });
+        }
+    }
+    Ok(found)
+}
+
+async fn move_one(
+    shared: &Shared,
+    endpoint: &EndpointId,
+    stored: &StoredJob,
+    moved: &mut Moved,
+) -> Result<(), MoveError> {
+    let Ok(job) = DeliveryJob::decode(&stored.payload) else {
+        return Ok(());
+    };
+    let span = job_span(&job, "park jobs", "waiting");
+    trace_context::adopt(&span, Some(&stored.headers));
+    let lane = WaitingSubject {
+        lane: Lane::Next,
+        endpoint: endpoint.clone(),
+    };
+    let published = shared.bus.publish_waiting(&lane, &job).instrument(span);
+    if !published.await?.duplicate {
+        moved.stored += 1;
+        metric::Counter::SenderParkedJobs.add(1, &[]);
+    }
+    shared.bus.delete_job(stored.sequence).await?;
+    moved.places.insert(stored.sequence);
+    Ok(())
+}

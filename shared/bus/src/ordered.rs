@@ -1,0 +1,89 @@
+//! JOBS as the owner of a partition sees it for an endpoint that keeps an order: read as it stands in
+//! the stream, whatever was handed out to whom.
+//!
+//! All of it is answered by the stream's leader, so nothing that is stored is missed.
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::Info;
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use bytes::Bytes;
+use posthorn_event_schema::{EndpointId, Timestamp, subject};
+use serde_json::json;
+
+use crate::topology::{Reader, Stream};
+use crate::{Bus, BusError};
+
+/// A job as it stands in the stream.
+#[derive(Debug, Clone)]
+pub struct StoredJob {
+    /// Its place in JOBS.
+    pub sequence: u64,
+    /// The frame of a `DeliveryJob`.
+    pub payload: Bytes,
+    /// Its headers, for the trace.
+    pub headers: HeaderMap,
+}
+
+/// How far fan-out is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FannedOut {
+    /// The place in EVENTS up to which every event has been fanned out.
+    pub to: u64,
+    /// When this count of places began: those of older events mean nothing.
+    pub since: Timestamp,
+}
+
+impl Bus {
+    /// How far fan-out is: whatever an event up to there led to was stored before this was asked.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer.
+    pub async fn fanned_out(&self) -> Result<FannedOut, BusError> {
+        let doing = "ask how far fan-out is";
+        let reader = Reader::Fanout;
+        let subject = format!("CONSUMER.INFO.{}.{}", reader.stream().name(), reader.name());
+        let answer: Result<Response<Info>, _> = self.jetstream.request(subject, &json!({})).await;
+        match answer.map_err(BusError::request(doing))? {
+            Response::Ok(info) => Ok(FannedOut {
+                to: info.ack_floor.stream_sequence,
+                since: info.created.into(),
+            }),
+            Response::Err { error } => Err(BusError::request(doing)(error)),
+        }
+    }
+
+    /// The first job of an endpoint at or after a place in JOBS; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer.
+    pub async fn next_job(
+        &self,
+        endpoint: &EndpointId,
+        from: u64,
+    ) -> Result<Option<StoredJob>, BusError> {
+        let doing = "read jobs in order";
+        let jobs = self.jetstream.get_stream_no_info(Stream::Jobs.name()).await;
+        let jobs = jobs.map_err(BusError::request(doing))?;
+        let found = jobs
+            .get_first_raw_message_by_subject(subject::job(endpoint), from.max(1))
+            .await;
+        match found {
+            Ok(message) => Ok(Some(StoredJob {
+                sequence: message.sequence,
+                payload: message.payload,
+                headers: message.headers,
+            })),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(BusError::request(doing)(error)),
+        }
+    }
+
+    /// Deletes a job that is stored elsewhere now, without its having been handed out.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer.
+    pub async fn delete_job(&self, sequence: u64) -> Result<(), BusError> {
+        self.delete(Stream::Jobs, sequence, "delete a job").await
+    }
+}
