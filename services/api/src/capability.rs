@@ -7,7 +7,10 @@ use http::Method;
 use posthorn_public_http::Capability;
 
 /// Ends of the paths that have something delivered once more.
-const ATTEMPTS: [&str; 6] = [
+const ATTEMPTS: [&str; 9] = [
+    "/background-task/{task_id}/pause",
+    "/background-task/{task_id}/resume",
+    "/background-task/{task_id}/cancel",
     "/resend",
     "/recover",
     "/replay-missing",

@@ -100,6 +100,7 @@ fn going_on(data: &impl Serialize, cursor: &impl Serialize) -> TaskStep {
         state: TaskState::Running,
         data: json(data),
         cursor: Some(json(cursor)),
+        pause: false,
     }
 }
 
@@ -109,5 +110,6 @@ fn finished(data: &impl Serialize) -> TaskStep {
         state: TaskState::Finished,
         data: json(data),
         cursor: None,
+        pause: false,
     }
 }

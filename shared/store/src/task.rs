@@ -106,6 +106,8 @@ pub struct TaskRow {
     pub data: Value,
     /// Where it goes on; `None` at the beginning.
     pub cursor: Option<Value>,
+    /// Nobody works on it until it is resumed.
+    pub paused: bool,
     /// Steps that are stored.
     pub step: i64,
     /// When it was asked for.
@@ -147,7 +149,7 @@ pub struct TaskFilter {
 }
 
 pub(crate) const COLUMNS: &str = "id, organization_id, application_id, kind, state, parameters, \
-                                  data, cursor, step, created_at, updated_at";
+                                  data, cursor, paused, step, created_at, updated_at";
 
 impl Store {
     /// Creates a task, or finds the one that the same request has made.
@@ -243,6 +245,7 @@ pub(crate) fn read(row: &Row) -> Result<TaskRow, StoreError> {
         parameters: column::get(row, "parameters")?,
         data: column::get(row, "data")?,
         cursor: column::get(row, "cursor")?,
+        paused: column::get(row, "paused")?,
         step: column::get(row, "step")?,
         created_at: column::moment(row, "created_at")?,
         updated_at: column::moment(row, "updated_at")?,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use posthorn_event_schema::{TaskId, Timestamp};
+use posthorn_event_schema::{OrganizationId, TaskId, Timestamp};
 use serde_json::Value;
 
 use crate::task::{COLUMNS, TaskRow, TaskState, read};
@@ -19,6 +19,8 @@ pub struct TaskStep {
     pub data: Value,
     /// Where it goes on.
     pub cursor: Option<Value>,
+    /// It goes on only once somebody wants it to.
+    pub pause: bool,
 }
 
 impl Store {
@@ -38,7 +40,7 @@ impl Store {
         let sql = format!(
             "UPDATE background_tasks SET worker = $1, leased_until = $3 \
              WHERE id = (SELECT id FROM background_tasks \
-                         WHERE state = 0 AND leased_until <= $2 \
+                         WHERE state = 0 AND NOT paused AND leased_until <= $2 \
                          ORDER BY leased_until LIMIT 1 FOR UPDATE SKIP LOCKED) \
              RETURNING {COLUMNS}"
         );
@@ -66,7 +68,7 @@ impl Store {
         let stored = client
             .execute(
                 "UPDATE background_tasks SET step = step + 1, state = $3, data = $4, cursor = $5, \
-                     worker = NULL, leased_until = $6, updated_at = $6 \
+                     paused = paused OR $7, worker = NULL, leased_until = $6, updated_at = $6 \
                  WHERE id = $1 AND step = $2 AND state = 0",
                 &[
                     &before.id.as_str(),
@@ -75,6 +77,7 @@ impl Store {
                     &step.data,
                     &step.cursor,
                     &now.to_date_time(),
+                    &step.pause,
                 ],
             )
             .await?;
@@ -100,6 +103,62 @@ impl Store {
             )
             .await?;
         Ok(())
+    }
+
+    /// Pauses a task of an organisation, or lets it go on; one that has ended stays as it is.
+    ///
+    /// A step that is being done is still stored.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn pause_task(
+        &self,
+        organization: &OrganizationId,
+        id: &TaskId,
+        paused: bool,
+    ) -> Result<Option<TaskRow>, StoreError> {
+        let sql = format!(
+            "UPDATE background_tasks SET paused = $3 AND state = 0 \
+             WHERE organization_id = $1 AND id = $2 RETURNING {COLUMNS}"
+        );
+        let mut client = self.client().await?;
+        let row = client
+            .query_opt(&sql, &[&organization.as_str(), &id.as_str(), &paused])
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Ends a task of an organisation that has not ended, as failed, with `reason` as the `error` of
+    /// its data. A step that is being done is not stored any more.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn cancel_task(
+        &self,
+        organization: &OrganizationId,
+        id: &TaskId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<TaskRow>, StoreError> {
+        let sql = format!(
+            "UPDATE background_tasks SET \
+                 data = CASE WHEN state = 0 THEN data || jsonb_build_object('error', $3::text) \
+                             ELSE data END, \
+                 updated_at = CASE WHEN state = 0 THEN $4 ELSE updated_at END, \
+                 state = CASE WHEN state = 0 THEN $5 ELSE state END, paused = false \
+             WHERE organization_id = $1 AND id = $2 RETURNING {COLUMNS}"
+        );
+        let failed = TaskState::Failed.code();
+        let params: crate::pool::Params<'_> = &[
+            &organization.as_str(),
+            &id.as_str(),
+            &reason,
+            &now.to_date_time(),
+            &failed,
+        ];
+        let mut client = self.client().await?;
+        let row = client.query_opt(&sql, params).await?;
+        row.as_ref().map(read).transpose()
     }
 
     /// Forgets tasks that ended before `moment`, at most `limit`; says how many.

@@ -14,6 +14,9 @@ pub struct SpanIn {
     #[serde(default)]
     #[schema(format = DateTime)]
     pub until: Option<String>,
+    /// Count the messages only, and pause: resuming the task delivers them.
+    #[serde(default)]
+    pub preview: bool,
 }
 
 /// Which messages are to be delivered once more, whatever became of them.
@@ -43,6 +46,9 @@ pub struct BulkReplayIn {
     /// 100, 200, 300, 400 or 500: the class of the last answer; 0 = no HTTP answer came.
     #[serde(default)]
     pub status_code_class: Option<u16>,
+    /// Count the messages only, and pause: resuming the task delivers them.
+    #[serde(default)]
+    pub preview: bool,
 }
 
 /// What is not to be delivered any more.

@@ -65,6 +65,8 @@ pub struct TaskOut {
     pub id: String,
     /// `running`, `finished` or `failed`.
     pub status: &'static str,
+    /// It is running, and goes on only once it is resumed.
+    pub paused: bool,
     /// What it does, as one word.
     pub task: &'static str,
     /// When it got on last.
@@ -76,6 +78,7 @@ impl From<&TaskRow> for TaskOut {
         Self {
             id: row.id.to_string(),
             status: status(row.state),
+            paused: row.paused,
             task: name(row.kind),
             updated_at: row.updated_at.to_rfc3339_micros(),
         }

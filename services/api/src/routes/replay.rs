@@ -53,7 +53,7 @@ async fn recover(
     headers: HeaderMap,
     JsonBody(body): JsonBody<SpanIn>,
 ) -> Accepted {
-    let asked = Asked::of(TaskKind::Recover, body.since, body.until);
+    let asked = Asked::of(TaskKind::Recover, body);
     accept(&state, &caller, &endpoint, &headers, asked).await
 }
 
@@ -74,7 +74,7 @@ async fn replay_missing(
     headers: HeaderMap,
     JsonBody(body): JsonBody<SpanIn>,
 ) -> Accepted {
-    let asked = Asked::of(TaskKind::ReplayMissing, body.since, body.until);
+    let asked = Asked::of(TaskKind::ReplayMissing, body);
     accept(&state, &caller, &endpoint, &headers, asked).await
 }
 
@@ -95,8 +95,12 @@ async fn bulk_replay(
     headers: HeaderMap,
     JsonBody(body): JsonBody<BulkReplayIn>,
 ) -> Accepted {
-    let BulkReplayIn { since, until, .. } = &body;
-    let mut asked = Asked::of(TaskKind::ReplayAll, since.clone(), until.clone());
+    let span = SpanIn {
+        since: body.since.clone(),
+        until: body.until.clone(),
+        preview: body.preview,
+    };
+    let mut asked = Asked::of(TaskKind::ReplayAll, span);
     asked.bulk = Some(body);
     accept(&state, &caller, &endpoint, &headers, asked).await
 }
@@ -104,17 +108,15 @@ async fn bulk_replay(
 /// What a request asks for, not yet checked.
 struct Asked {
     kind: TaskKind,
-    since: String,
-    until: Option<String>,
+    span: SpanIn,
     bulk: Option<BulkReplayIn>,
 }
 
 impl Asked {
-    fn of(kind: TaskKind, since: String, until: Option<String>) -> Self {
+    fn of(kind: TaskKind, span: SpanIn) -> Self {
         Self {
             kind,
-            since,
-            until,
+            span,
             bulk: None,
         }
     }
@@ -130,7 +132,7 @@ async fn accept(
     let application = &caller.application.id;
     let endpoint = lookup::endpoint(state, application, endpoint).await?.id;
     let mut fields = Fields::default();
-    let (since, until) = span(&mut fields, &asked, moment::now());
+    let (since, until) = span(&mut fields, &asked.span, moment::now());
     let mut parameters = Parameters {
         endpoint,
         since,
@@ -140,6 +142,7 @@ async fn accept(
         tag: None,
         states: Vec::new(),
         status_class: None,
+        preview: asked.span.preview,
     };
     if let Some(bulk) = asked.bulk {
         filter(&mut fields, bulk, &mut parameters);
@@ -159,7 +162,7 @@ async fn accept(
 
 /// The moments between which events were accepted; the end is never in the future, so that a replay
 /// ends.
-fn span(fields: &mut Fields, asked: &Asked, now: Timestamp) -> (Timestamp, Timestamp) {
+fn span(fields: &mut Fields, asked: &SpanIn, now: Timestamp) -> (Timestamp, Timestamp) {
     let since = fields.moment("since", &asked.since).unwrap_or(now);
     let until = asked.until.as_ref();
     let until = until.map_or(Some(now), |text| fields.moment("until", text));

@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use posthorn_event_schema::TaskId;
-use posthorn_public_http::{ApiError, QueryParams, Scope};
+use posthorn_public_http::{ApiError, Caller, QueryParams, Scope};
 use posthorn_store::Slice;
 use posthorn_store::listing::Order;
 use posthorn_store::task::{TaskFilter, TaskRow};
@@ -17,12 +17,18 @@ use crate::public::query::{OrderQuery, PageQuery, TaskQuery};
 use crate::public::task::{self, BackgroundTaskOut, Named};
 use crate::scope::{AnyCaller, no_entity};
 use crate::state::ApiState;
-use crate::{failure, paging};
+use crate::{failure, moment, paging};
+
+/// The error of a task that a person ended.
+const CANCELLED: &str = "it was cancelled";
 
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(one))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(cancel))
 }
 
 /// Lists background tasks, newest first.
@@ -94,13 +100,90 @@ async fn one(
     AnyCaller(caller): AnyCaller,
     Path(id): Path<String>,
 ) -> Result<Json<BackgroundTaskOut>, ApiError> {
-    let id = TaskId::parse(&id).map_err(|_no_id| no_entity())?;
+    let task = visible(&state, &caller, &id).await?;
+    Ok(Json(task.into()))
+}
+
+/// Pauses a background task until it is resumed; what it does at this moment, it finishes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/background-task/{task_id}/pause",
+    operation_id = "posthorn.background-task.pause",
+    tag = "Background Task",
+    responses((status = 200, description = "The task", body = BackgroundTaskOut)),
+    extensions(("x-posthorn-scope" = json!("any")))
+)]
+async fn pause(
+    State(state): State<ApiState>,
+    AnyCaller(caller): AnyCaller,
+    Path(id): Path<String>,
+) -> Result<Json<BackgroundTaskOut>, ApiError> {
+    set_paused(&state, &caller, &id, true).await
+}
+
+/// Lets a paused background task go on; after a preview, this is what delivers.
+#[utoipa::path(
+    post,
+    path = "/api/v1/background-task/{task_id}/resume",
+    operation_id = "posthorn.background-task.resume",
+    tag = "Background Task",
+    responses((status = 200, description = "The task", body = BackgroundTaskOut)),
+    extensions(("x-posthorn-scope" = json!("any")))
+)]
+async fn resume(
+    State(state): State<ApiState>,
+    AnyCaller(caller): AnyCaller,
+    Path(id): Path<String>,
+) -> Result<Json<BackgroundTaskOut>, ApiError> {
+    set_paused(&state, &caller, &id, false).await
+}
+
+/// Ends a background task as failed; what it has done already stays done. One that has ended stays as
+/// it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/background-task/{task_id}/cancel",
+    operation_id = "posthorn.background-task.cancel",
+    tag = "Background Task",
+    responses((status = 200, description = "The task", body = BackgroundTaskOut)),
+    extensions(("x-posthorn-scope" = json!("any")))
+)]
+async fn cancel(
+    State(state): State<ApiState>,
+    AnyCaller(caller): AnyCaller,
+    Path(id): Path<String>,
+) -> Result<Json<BackgroundTaskOut>, ApiError> {
+    let task = visible(&state, &caller, &id).await?;
+    let cancelled =
+        state
+            .store
+            .cancel_task(&caller.organization, &task.id, CANCELLED, moment::now());
+    let cancelled = cancelled.await.map_err(|error| failure::store(&error))?;
+    Ok(Json(cancelled.ok_or_else(no_entity)?.into()))
+}
+
+async fn set_paused(
+    state: &ApiState,
+    caller: &Caller,
+    id: &str,
+    paused: bool,
+) -> Result<Json<BackgroundTaskOut>, ApiError> {
+    let task = visible(state, caller, id).await?;
+    let changed = state
+        .store
+        .pause_task(&caller.organization, &task.id, paused);
+    let changed = changed.await.map_err(|error| failure::store(&error))?;
+    Ok(Json(changed.ok_or_else(no_entity)?.into()))
+}
+
+/// The task, if the caller may know of it.
+async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Result<TaskRow, ApiError> {
+    let id = TaskId::parse(id).map_err(|_no_id| no_entity())?;
     let found = state.store.task(&caller.organization, &id).await;
     let found = found.map_err(|error| failure::store(&error))?;
     let visible = |row: &TaskRow| match &caller.scope {
         Scope::Organization => true,
         Scope::Application(application) => row.application.as_ref() == Some(application),
     };
-    let task = found.filter(visible).ok_or_else(no_entity)?;
-    Ok(Json(task.into()))
+    found.filter(visible).ok_or_else(no_entity)
 }

@@ -1,7 +1,7 @@
 //! Replays: deliveries that a person asks for, of many events to one endpoint.
 //!
 //! First the events are counted, a span of time per step, so that `data` tells how many there are
-//! before any is delivered. Then they are delivered, oldest first, a page per step.
+//! before any is delivered; a preview pauses there. Then they are delivered, oldest first, a page per step.
 //!
 //! *Guarantee*: the place is stored after each page, and a page that is published once more names
 //! the same deliveries: JetStream drops them for as long as it remembers, and afterwards history
@@ -48,6 +48,9 @@ pub(crate) struct Parameters {
     pub(crate) states: Vec<String>,
     #[serde(default)]
     pub(crate) status_class: Option<u8>,
+    /// Count the events, and then wait for somebody to say that they are to be delivered.
+    #[serde(default)]
+    pub(crate) preview: bool,
 }
 
 /// What a replay has come to, as callers see it.
@@ -181,7 +184,10 @@ async fn count(
         at: parameters.since,
         event: None,
     };
-    Ok(going_on(&counts, &cursor))
+    Ok(TaskStep {
+        pause: parameters.preview,
+        ..going_on(&counts, &cursor)
+    })
 }
 
 async fn send(

@@ -157,5 +157,6 @@ fn failed(task: &TaskRow, reason: &'static str) -> TaskStep {
         state: TaskState::Failed,
         data,
         cursor: None,
+        pause: false,
     }
 }

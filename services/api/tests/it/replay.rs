@@ -6,6 +6,7 @@ use posthorn_event_schema::{ApplicationId, DeliveryJob, EndpointId, Event, Parti
 use posthorn_harness::eventually;
 use serde_json::{Value, json};
 
+use crate::client::{Answer, Client};
 use crate::sample::{attempt, event, left_out, matched};
 use crate::world::{World, now, text};
 
@@ -367,6 +368,76 @@ async fn a_task_for_an_endpoint_that_was_deleted_fails_with_the_reason() {
     let done = ended(world, &json!({"id": again.id.as_str()})).await;
     assert_eq!(done["status"], json!("failed"));
     assert_eq!(done["data"]["error"], json!("the endpoint was deleted"));
+    history.world.stop().await;
+}
+
+/// Pauses, resumes or cancels a task.
+async fn tell(client: &Client, task: &Value, order: &str) -> Answer {
+    let path = format!("/background-task/{}/{order}", text(&task["id"]));
+    client.post(&path, &json!({})).await
+}
+
+/// A bulk replay that counts and waits.
+async fn preview(world: &World) -> Value {
+    let path = "/app/shop/endpoint/hook/bulk-replay";
+    let wish = json!({"since": ago(DAY), "preview": true});
+    let task = world.client.post(path, &wish).await.expect(202);
+    let path = format!("/background-task/{}", text(&task["id"]));
+    eventually(Duration::from_secs(30), "the count", async || {
+        let found = world.client.get(&path).await.expect(200);
+        if found["paused"] != json!(true) {
+            return Err(found.to_string());
+        }
+        assert_eq!(found["status"], json!("running"));
+        assert_eq!(found["data"]["sent"], json!(0));
+        Ok(found)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_preview_counts_and_delivers_once_somebody_wants_it() {
+    let history = history().await;
+    let world = &history.world;
+    let task = preview(world).await;
+    assert_eq!(task["data"]["total"], json!(2));
+    assert!(queued(world, &history.hook).await.is_empty());
+
+    let elsewhere = world.other_organization();
+    for order in ["pause", "resume", "cancel"] {
+        tell(&elsewhere, &task, order).await.expect(404);
+    }
+    let resumed = tell(&world.client, &task, "resume").await.expect(200);
+    assert_eq!(resumed["paused"], json!(false));
+    let done = ended(world, &task).await;
+    assert_eq!(done["data"]["sent"], json!(2));
+    assert_eq!(events_queued(world, &history.hook).await.len(), 2);
+    // What has ended can neither be paused nor cancelled.
+    for order in ["pause", "cancel"] {
+        let still = tell(&world.client, &task, order).await.expect(200);
+        assert_eq!(still["status"], json!("finished"));
+        assert_eq!(still["paused"], json!(false));
+    }
+    history.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_cancelled_goes_no_further() {
+    let history = history().await;
+    let world = &history.world;
+    let task = preview(world).await;
+    let path = format!("/background-task/{}", text(&task["id"]));
+    let cancelled = tell(&world.client, &task, "cancel").await.expect(200);
+    assert_eq!(cancelled["status"], json!("failed"));
+    assert_eq!(cancelled["data"]["error"], json!("it was cancelled"));
+    assert_eq!(cancelled["data"]["total"], json!(2));
+    tell(&world.client, &task, "resume").await.expect(200);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(queued(world, &history.hook).await.is_empty());
+    assert_eq!(
+        world.client.get(&path).await.expect(200)["status"],
+        json!("failed")
+    );
     history.world.stop().await;
 }
 
