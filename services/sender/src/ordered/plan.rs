@@ -66,7 +66,8 @@ mod tests {
                     .map(|(index, order)| place(index as u64 + 1, *order))
                     .collect();
                 let (sequences, _) = plan(&found, floor);
-                delivered.extend(sequences.iter().map(|at| published[*at as usize - 1]));
+                let order = |at: &u64| published[usize::try_from(*at).unwrap() - 1];
+                delivered.extend(sequences.iter().map(order));
             }
             prop_assert!(delivered.is_sorted(), "{delivered:?}");
             prop_assert_eq!(delivered.len(), published.len());
