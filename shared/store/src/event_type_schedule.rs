@@ -45,7 +45,7 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// Replaces an event type's schedule; `None` when there is no such type.
+    /// Replaces an event type's schedule, and its time to live if one is given; `None` when there is no such type.
     ///
     /// # Errors
     /// When PostgreSQL does not answer or refuses.
@@ -54,10 +54,11 @@ impl Store {
         organization: &OrganizationId,
         name: &EventType,
         waits_ms: Option<&[i64]>,
-        time_to_live: Option<i32>,
+        time_to_live: Option<Option<i32>>,
     ) -> Result<Option<ScheduleRow>, StoreError> {
         let sql = format!(
-            "UPDATE event_types SET retry_waits_ms = $3, time_to_live = $4, \
+            "UPDATE event_types SET retry_waits_ms = $3, \
+                 time_to_live = CASE WHEN $4 THEN $5 ELSE time_to_live END, \
                  schedule_version = {NEXT_VERSION} \
              WHERE organization_id = $1 AND name = $2 RETURNING {COLUMNS}"
         );
@@ -69,7 +70,8 @@ impl Store {
                     &organization.as_str(),
                     &name.as_str(),
                     &waits_ms,
-                    &time_to_live,
+                    &time_to_live.is_some(),
+                    &time_to_live.flatten(),
                 ],
             )
             .await?;

@@ -123,14 +123,26 @@ impl EventTypeOut {
 }
 
 /// An event type's retry schedule, and how long its events are of interest.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetrySchedule {
     /// The waits between attempts, in seconds; null = the deployment's schedule.
     pub retry_schedule: Option<Vec<u64>>,
     /// Seconds after which an event that is not delivered yet ends as expired; null = never.
-    #[serde(default)]
     pub time_to_live: Option<u32>,
+}
+
+/// What an event type's retry schedule, and the time that its events are of interest, are to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryScheduleIn {
+    /// The waits between attempts, in seconds; null = the deployment's schedule.
+    #[serde(default)]
+    pub retry_schedule: Option<Vec<u64>>,
+    /// Seconds after which an event that is not delivered yet ends as expired; null = never. Not
+    /// changed when absent: callers made for Svix do not know of it.
+    #[serde(default, deserialize_with = "present")]
+    pub time_to_live: Option<Option<u32>>,
 }
 
 /// An OpenAPI document whose webhooks are to become event types.

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::event_type::named;
 use crate::failure;
 use crate::fields::Fields;
-use crate::public::event_type::RetrySchedule;
+use crate::public::event_type::{RetrySchedule, RetryScheduleIn};
 use crate::scope::{OrganizationCaller, no_entity};
 use crate::state::ApiState;
 
@@ -56,7 +56,7 @@ async fn read(
     path = "/api/v1/event-type/{event_type_name}/retry-schedule",
     operation_id = "v1.event-type.update-retry-schedule",
     tag = "Event Type",
-    request_body = RetrySchedule,
+    request_body = RetryScheduleIn,
     responses((status = 200, description = "The answer", body = RetrySchedule)),
     extensions(("x-posthorn-scope" = json!("organization")))
 )]
@@ -64,11 +64,13 @@ async fn replace(
     State(state): State<ApiState>,
     OrganizationCaller(organization): OrganizationCaller,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<RetrySchedule>,
+    JsonBody(body): JsonBody<RetryScheduleIn>,
 ) -> Result<Json<RetrySchedule>, ApiError> {
     let name = named(&name)?;
     let waits = body.retry_schedule.as_deref().map(checked).transpose()?;
-    let time_to_live = body.time_to_live.map(checked_life).transpose()?;
+    let time_to_live = body.time_to_live;
+    let time_to_live = time_to_live.map(|life| life.map(checked_life).transpose());
+    let time_to_live = time_to_live.transpose()?;
     let replaced = state
         .store
         .replace_retry_schedule(&organization, &name, waits.as_deref(), time_to_live)

@@ -95,6 +95,10 @@ async fn events_of_a_type_expire_after_its_time_to_live() {
     let request = stack.client.request("PUT", path).json(&life);
     let set = Client::send(request).await;
     assert_eq!((set.status, &set.body), (200, &life));
+    // As a client of Svix's would.
+    let unaware = stack.client.request("PUT", path);
+    let unaware = unaware.json(&json!({"retrySchedule": null}));
+    assert_eq!(Client::send(unaware).await.body, life);
     assert_eq!(stack.client.get(path).await.body, life);
 
     let sent = send(&stack.client, &app, &json!({})).await;
