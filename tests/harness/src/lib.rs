@@ -6,6 +6,7 @@
 //! | an empty or migrated database of the test's own | [`TestDatabase`] |
 //! | a PostgreSQL server that the test may stop | [`DedicatedPostgres`] |
 //! | an endpoint that answers by script and remembers every request | [`Receiver`], [`Behaviour`] |
+//! | a name server that answers by script | [`DnsServer`], [`DnsAnswer`] |
 //! | the spans that a process exports | [`Collector`] |
 //! | a real binary, with its log and its signals | [`Process`] |
 //! | waiting for a state, and hearing what it was when it does not come | [`eventually()`] |
@@ -16,6 +17,7 @@
 //! use it for its tests.
 
 mod collector;
+mod dns;
 mod eventually;
 mod failure;
 mod nats_server;
@@ -25,11 +27,12 @@ mod receiver;
 mod temp;
 
 pub use collector::{Collector, Span, SpanKind, SpanLink, SpanStatus};
+pub use dns::{DnsAnswer, DnsServer};
 pub use eventually::eventually;
 pub use nats_server::TestNats;
 pub use postgres::{DedicatedPostgres, TestDatabase};
 pub use posthorn_local_servers::{NatsOptions, PostgresOptions, Signal, SyncInterval};
-pub use process::{Process, ProcessBuilder};
+pub use process::{Memory, Process, ProcessBuilder};
 pub use receiver::{Behaviour, Received, Receiver};
 
 /// The servers' programs, as found or fetched for this workspace.
