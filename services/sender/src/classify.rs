@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use hyper_util::client::legacy;
 use posthorn_event_schema::FailureClass;
 
 use crate::answer::Answer;
@@ -45,12 +46,12 @@ pub fn sign(answer: &Answer) -> Sign {
 
 /// The class of a transport error, and the same in words fit for the customer.
 #[must_use]
-pub fn transport(error: &reqwest::Error) -> (FailureClass, String) {
+pub fn transport(error: &legacy::Error) -> (FailureClass, String) {
     let class = class_of(error);
     (class, words(class, error))
 }
 
-fn class_of(error: &reqwest::Error) -> FailureClass {
+fn class_of(error: &legacy::Error) -> FailureClass {
     if let Some(resolve) = cause::<ResolveError>(error) {
         return match resolve {
             ResolveError::Blocked => FailureClass::BlockedAddress,
@@ -59,12 +60,6 @@ fn class_of(error: &reqwest::Error) -> FailureClass {
     }
     if tls_cause(error).is_some() {
         return FailureClass::Tls;
-    }
-    if error.is_timeout() {
-        return FailureClass::Timeout;
-    }
-    if error.is_builder() {
-        return FailureClass::Request;
     }
     if let Some(hyper) = cause::<hyper::Error>(error) {
         if hyper.is_parse() || hyper.is_parse_too_large() || hyper.is_parse_status() {
@@ -88,7 +83,7 @@ fn class_of(error: &reqwest::Error) -> FailureClass {
     }
 }
 
-fn words(class: FailureClass, error: &reqwest::Error) -> String {
+fn words(class: FailureClass, error: &legacy::Error) -> String {
     match class {
         FailureClass::Dns => "the host name did not resolve".to_owned(),
         FailureClass::Connect => "the connection could not be opened".to_owned(),
@@ -126,7 +121,7 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     Some(wrapped)
 }
 
-fn tls_cause(error: &reqwest::Error) -> Option<&rustls::Error> {
+fn tls_cause(error: &legacy::Error) -> Option<&rustls::Error> {
     cause::<rustls::Error>(error)
 }
 
