@@ -11,6 +11,8 @@ mod dev;
 mod disabling;
 mod doors;
 mod fan_out;
+mod hostile;
+mod hostile_answers;
 mod idempotency;
 mod import;
 mod message;
