@@ -6,6 +6,7 @@
 //! | an empty or migrated database of the test's own | [`TestDatabase`] |
 //! | a PostgreSQL server that the test may stop | [`DedicatedPostgres`] |
 //! | an endpoint that answers by script and remembers every request | [`Receiver`], [`Behaviour`] |
+//! | a listener that nobody may reach | [`Canary`] |
 //! | a name server that answers by script | [`DnsServer`], [`DnsAnswer`] |
 //! | the spans that a process exports | [`Collector`] |
 //! | a real binary, with its log and its signals | [`Process`] |
@@ -16,6 +17,7 @@
 //! Nothing here depends on a crate of ours but the one that starts servers, so that every crate can
 //! use it for its tests.
 
+mod canary;
 mod collector;
 mod dns;
 mod eventually;
@@ -26,6 +28,7 @@ mod process;
 mod receiver;
 mod temp;
 
+pub use canary::Canary;
 pub use collector::{Collector, Span, SpanKind, SpanLink, SpanStatus};
 pub use dns::{DnsAnswer, DnsServer};
 pub use eventually::eventually;
