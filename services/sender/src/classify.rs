@@ -65,7 +65,8 @@ fn class_of(error: &legacy::Error) -> FailureClass {
         if hyper.is_parse() || hyper.is_parse_too_large() || hyper.is_parse_status() {
             return FailureClass::Protocol;
         }
-        if hyper.is_incomplete_message() || hyper.is_closed() {
+        // Cancelled is a request whose connection ended before it was sent.
+        if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled() {
             return FailureClass::Reset;
         }
     }

@@ -93,3 +93,34 @@ fn literal(uri: &Uri) -> Option<IpAddr> {
         .and_then(|host| host.strip_suffix(']'));
     bare.unwrap_or(host).parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolver;
+
+    #[test]
+    fn a_public_address_in_a_url_may_be_dialled_and_another_not() {
+        let policy: Arc<EgressPolicy> = Arc::default();
+        let resolver = GuardedResolver::new(Arc::clone(&policy), resolver::system());
+        let tcp = HttpConnector::new_with_resolver(resolver);
+        let guarded = Guarded { tcp, policy };
+        let denies = |host: &str| guarded.denies(&format!("http://{host}:80/").parse().unwrap());
+        for host in [
+            "1.1.1.1",
+            "100.128.0.1",
+            "172.32.0.0",
+            "223.255.255.255",
+            "[2606:4700:4700::1111]",
+            "[::ffff:1.1.1.1]",
+            "[64:ff9b::1.1.1.1]",
+            // The resolver judges names.
+            "localhost",
+        ] {
+            assert!(!denies(host), "{host}");
+        }
+        for host in ["127.0.0.1", "[::1]", "[::ffff:10.0.0.1]", "user@127.0.0.1"] {
+            assert!(denies(host), "{host}");
+        }
+    }
+}
