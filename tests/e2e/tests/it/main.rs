@@ -10,6 +10,7 @@ mod delivery;
 mod dev;
 mod disabling;
 mod doors;
+mod egress;
 mod fan_out;
 mod hostile;
 mod hostile_answers;
