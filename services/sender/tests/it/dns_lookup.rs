@@ -28,6 +28,9 @@ async fn ask(server: SocketAddr, host: &str, kind: u16) -> io::Result<Vec<IpAddr
     let mut answer = vec![0; 64 * 1024];
     let length = socket.recv(&mut answer).await?;
     answer.truncate(length);
+    if answer.get(3).is_some_and(|flags| flags & 0x0f != 0) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     addresses(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 

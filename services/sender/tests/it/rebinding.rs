@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use posthorn_egress::EgressPolicy;
+use posthorn_event_schema::FailureClass;
 use posthorn_harness::{Behaviour, Canary, DnsAnswer, DnsServer, Receiver};
 use posthorn_sender::answer::Answer;
+use posthorn_sender::classify;
 use posthorn_sender::client::Client;
 
 use crate::{TIMEOUT, blocked, dns_lookup, post};
@@ -111,4 +113,21 @@ async fn one_forbidden_address_among_many_refuses_the_name() {
     assert_eq!(names.canary.connections(), 0);
     names.server.set("good.test", vec![addresses(&[ALLOWED])]);
     assert!(is_ok(&names.post("good.test").await));
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_a_failure_of_the_name() {
+    let names = Names::start().await;
+    for (name, answer) in [
+        ("unknown.test", DnsAnswer::NoSuchName),
+        ("broken.test", DnsAnswer::Failure),
+        // Until the look-up is given up, well before the attempt would be.
+        ("silent.test", DnsAnswer::Silence),
+    ] {
+        names.server.set(name, vec![answer]);
+        let answer = names.post(name).await;
+        let class = classify::failure(&answer);
+        assert_eq!(class, Some(FailureClass::Dns), "{name}: {answer:?}");
+    }
+    assert_eq!(names.receiver.connections(), 0);
 }
