@@ -22,11 +22,15 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::answer::MAX_READ_BYTES;
 use crate::capped::Capped;
 use crate::resolver::{GuardedResolver, Lookup, ResolveError};
 
 /// How long a connection may be silent before the kernel asks whether its peer is still there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// What the kernel takes of an answer before we do; it would grow to megabytes for a receiver that
+/// never stops, and more than this is not read anyway.
+const UNREAD_BYTES: usize = MAX_READ_BYTES;
 
 /// Makes a connector, which opens connections with TLS or without, as the URL says. HTTP/2 is spoken
 /// where TLS agrees on it.
@@ -40,6 +44,7 @@ pub(crate) fn connector(policy: EgressPolicy, lookup: Lookup) -> Result<Capped, 
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEPALIVE));
+    tcp.set_recv_buffer_size(Some(UNREAD_BYTES));
     let provider = Arc::new(aws_lc_rs::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
