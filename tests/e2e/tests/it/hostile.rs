@@ -134,6 +134,16 @@ async fn make_healthy(client: &Client, url: &str) {
     assert_eq!(Client::send(schedule).await.status, 200);
 }
 
+/// Who had to wait for a hostile endpoint would wait for its deadline. Those that come to it cost
+/// no processor; the others share it with us, and with whatever else this machine does.
+fn patience(class: &str) -> Duration {
+    if class == "timeout" {
+        TIMEOUT / 2
+    } else {
+        TIMEOUT * 2
+    }
+}
+
 async fn make_endpoint(client: Client, url: String) {
     let settings = json!({"url": url});
     let made = client.post("/app/hostile/endpoint", &settings).await;
@@ -207,8 +217,7 @@ async fn hostile_endpoints_cost_little_memory_and_their_neighbour_no_delivery() 
         let round = neighbours.round(kind.name, kind.behaviour).await;
         report(&round.to_string());
         assert!(round.ended_as(kind.class), "{round}");
-        // Who had to wait for a hostile endpoint would wait for its deadline.
-        assert!(round.median() < TIMEOUT, "{round}");
+        assert!(round.median() < patience(kind.class), "{round}");
         last = round.memory;
     }
     let growth = last.peak.saturating_sub(usual.memory.now);
