@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use h2::Reason;
 use hyper_util::client::legacy;
 use posthorn_event_schema::FailureClass;
 
@@ -49,6 +50,19 @@ pub fn sign(answer: &Answer) -> Sign {
 pub fn transport(error: &legacy::Error) -> (FailureClass, String) {
     let class = class_of(error);
     (class, words(class, error))
+}
+
+/// Whether a receiver says that it has not processed a request, which is then safe to repeat.
+///
+/// *Source*: RFC 9113, section 8.7.
+#[must_use]
+pub fn is_unprocessed(error: &legacy::Error) -> bool {
+    let Some(error) = cause::<h2::Error>(error).filter(|error| error.is_remote()) else {
+        return false;
+    };
+    let shuts_down = error.is_go_away() && error.reason() == Some(Reason::NO_ERROR);
+    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    shuts_down || refused
 }
 
 fn class_of(error: &legacy::Error) -> FailureClass {

@@ -102,7 +102,7 @@ impl Client {
         *post.method_mut() = Method::POST;
         *post.uri_mut() = uri;
         *post.headers_mut() = request.headers;
-        match self.http.request(post).await {
+        match self.ask(post).await {
             Ok(response) => {
                 headers.keep_received(pairs(response.headers()));
                 read(response).await
@@ -111,6 +111,15 @@ impl Client {
                 let (class, words) = classify::transport(&error);
                 Answer::Failed { class, words }
             }
+        }
+    }
+
+    /// Asks, and once more if the receiver says that it has not looked at the request, as one does
+    /// over HTTP/2 that shuts down.
+    async fn ask(&self, post: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
+        match self.http.request(post.clone()).await {
+            Err(error) if classify::is_unprocessed(&error) => self.http.request(post).await,
+            answered => answered,
         }
     }
 }
