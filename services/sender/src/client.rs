@@ -163,8 +163,7 @@ async fn read(response: Response<Incoming>) -> Answer {
             Some(Ok(frame)) => {
                 let data = frame.into_data().unwrap_or_default();
                 read_bytes += data.len();
-                // One byte more than is kept shows that there was more.
-                let room = MAX_KEPT_BYTES + 1 - kept.len();
+                let room = MAX_KEPT_BYTES - kept.len();
                 kept.extend_from_slice(&data[..data.len().min(room)]);
             }
             None => break true,
@@ -174,7 +173,7 @@ async fn read(response: Response<Incoming>) -> Answer {
     };
     Answer::Http {
         status: head.status.as_u16(),
-        body: Kept::from_read(&kept, ended),
+        body: Kept::from_read(&kept, ended && read_bytes == kept.len()),
         retry_after,
         wish: wish::of_headers(&head.headers),
     }

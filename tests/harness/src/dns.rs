@@ -13,7 +13,7 @@ use tokio::{net::UdpSocket, task::JoinSet};
 
 use crate::failure::OrFail;
 
-/// Larger than any question; over UDP an answer without EDNS has 512 bytes, and we do not care.
+/// Larger than any question.
 const MAX_BYTES: usize = 1232;
 const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
