@@ -160,7 +160,7 @@ impl Attempts {
         let started_at = now();
         let request = match receiver {
             Receiver::Endpoint(_, prepared) => {
-                Ok(request::build(&self.style, prepared, job, started_at))
+                request::build(&self.style, prepared, job, started_at)
             }
             Receiver::Callback(url) => request::build_callback(&self.style, url, &job.body),
         };

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use h2::Reason;
+use hyper_util::client::legacy;
 use posthorn_event_schema::FailureClass;
 
 use crate::answer::Answer;
@@ -45,12 +47,25 @@ pub fn sign(answer: &Answer) -> Sign {
 
 /// The class of a transport error, and the same in words fit for the customer.
 #[must_use]
-pub fn transport(error: &reqwest::Error) -> (FailureClass, String) {
+pub fn transport(error: &legacy::Error) -> (FailureClass, String) {
     let class = class_of(error);
     (class, words(class, error))
 }
 
-fn class_of(error: &reqwest::Error) -> FailureClass {
+/// Whether a receiver says that it has not processed a request, which is then safe to repeat.
+///
+/// *Source*: RFC 9113, section 8.7.
+#[must_use]
+pub fn is_unprocessed(error: &legacy::Error) -> bool {
+    let Some(error) = cause::<h2::Error>(error).filter(|error| error.is_remote()) else {
+        return false;
+    };
+    let shuts_down = error.is_go_away() && error.reason() == Some(Reason::NO_ERROR);
+    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    shuts_down || refused
+}
+
+fn class_of(error: &legacy::Error) -> FailureClass {
     if let Some(resolve) = cause::<ResolveError>(error) {
         return match resolve {
             ResolveError::Blocked => FailureClass::BlockedAddress,
@@ -60,17 +75,12 @@ fn class_of(error: &reqwest::Error) -> FailureClass {
     if tls_cause(error).is_some() {
         return FailureClass::Tls;
     }
-    if error.is_timeout() {
-        return FailureClass::Timeout;
-    }
-    if error.is_builder() {
-        return FailureClass::Request;
-    }
     if let Some(hyper) = cause::<hyper::Error>(error) {
         if hyper.is_parse() || hyper.is_parse_too_large() || hyper.is_parse_status() {
             return FailureClass::Protocol;
         }
-        if hyper.is_incomplete_message() || hyper.is_closed() {
+        // Cancelled is a request whose connection ended before it was sent.
+        if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled() {
             return FailureClass::Reset;
         }
     }
@@ -88,7 +98,7 @@ fn class_of(error: &reqwest::Error) -> FailureClass {
     }
 }
 
-fn words(class: FailureClass, error: &reqwest::Error) -> String {
+fn words(class: FailureClass, error: &legacy::Error) -> String {
     match class {
         FailureClass::Dns => "the host name did not resolve".to_owned(),
         FailureClass::Connect => "the connection could not be opened".to_owned(),
@@ -126,7 +136,7 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     Some(wrapped)
 }
 
-fn tls_cause(error: &reqwest::Error) -> Option<&rustls::Error> {
+fn tls_cause(error: &legacy::Error) -> Option<&rustls::Error> {
     cause::<rustls::Error>(error)
 }
 

@@ -1,59 +1,79 @@
 //! Sends one request within one deadline, and reads at most a capped body.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use bytes::Bytes;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use posthorn_egress::EgressPolicy;
 use posthorn_event_schema::{AttemptHeaders, FailureClass};
 use tokio::time::{Instant, timeout_at};
-use url::Host;
+use url::Url;
 
-use crate::answer::{Answer, Kept, MAX_READ_BYTES, Timed};
+use crate::answer::{Answer, Kept, MAX_KEPT_BYTES, MAX_READ_BYTES, Timed};
+use crate::capped::Capped;
 use crate::classify;
+use crate::connector::connector;
 use crate::request::DeliveryRequest;
-use crate::resolver::GuardedResolver;
+use crate::resolver::{self, Lookup};
 use crate::wish;
 
 /// Idle connections to one endpoint that are kept for its next delivery.
 const MAX_IDLE_PER_HOST: usize = 32;
 /// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest head of an answer, and the most that a connection holds unread: a multiple of what
+/// receivers send, and bounded with thousands of hostile ones at once.
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// As much as an HTTP/2 receiver may send of all answers together before they are read.
+const MAX_UNREAD_BYTES: u32 = 1024 * 1024;
 
 /// The sender's HTTP client. Clones share its connections.
+///
+/// It has no redirects and no proxy, which would lead around the egress policy, and it leaves the
+/// body of an answer as it came.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    policy: Arc<EgressPolicy>,
+    http: legacy::Client<Capped, Full<Bytes>>,
     timeout: Duration,
 }
 
 impl Client {
     /// Makes the client.
     ///
-    /// It never follows a redirect and never uses a proxy from the environment: either would lead
-    /// around the egress policy.
-    ///
     /// # Errors
     /// When the TLS library finds no usable root certificates.
-    pub fn new(policy: EgressPolicy, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let policy = Arc::new(policy);
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver::new(Arc::clone(&policy))))
-            .referer(false)
-            .tcp_nodelay(true)
+    pub fn new(policy: EgressPolicy, timeout: Duration) -> Result<Self, rustls::Error> {
+        Self::with_lookup(policy, timeout, resolver::system())
+    }
+
+    /// Makes a client that learns the addresses of names in this way.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_lookup(
+        policy: EgressPolicy,
+        timeout: Duration,
+        lookup: Lookup,
+    ) -> Result<Self, rustls::Error> {
+        let connector = connector(policy, lookup)?;
+        let head_bytes = u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX);
+        let body_bytes = u32::try_from(MAX_READ_BYTES).unwrap_or(u32::MAX);
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build()?;
-        Ok(Self {
-            http,
-            policy,
-            timeout,
-        })
+            .http1_max_buf_size(MAX_HEAD_BYTES)
+            .http2_max_header_list_size(head_bytes)
+            .http2_initial_stream_window_size(body_bytes)
+            .http2_initial_connection_window_size(MAX_UNREAD_BYTES)
+            .build(connector);
+        Ok(Self { http, timeout })
     }
 
     /// Posts a request. Whatever happens out there is an answer, not an error.
@@ -75,40 +95,49 @@ impl Client {
     }
 
     async fn exchange(&self, request: DeliveryRequest, headers: &mut AttemptHeaders) -> Answer {
-        if !self.may_contact(&request.url) {
-            let words = "address not allowed".to_owned();
-            return Answer::Failed {
-                class: FailureClass::BlockedAddress,
-                words,
-            };
-        }
-        let post = self
-            .http
-            .post(request.url)
-            .headers(request.headers)
-            .body(request.body);
-        match post.send().await {
+        let Some(uri) = uri_of(request.url) else {
+            return failed(FailureClass::Request, "the URL cannot be asked");
+        };
+        let mut post = Request::new(Full::new(request.body));
+        *post.method_mut() = Method::POST;
+        *post.uri_mut() = uri;
+        *post.headers_mut() = request.headers;
+        match self.ask(post).await {
             Ok(response) => {
                 headers.keep_received(pairs(response.headers()));
                 read(response).await
             }
             Err(error) => {
-                let (class, words) = classify::transport(&error.without_url());
+                let (class, words) = classify::transport(&error);
                 Answer::Failed { class, words }
             }
         }
     }
 
-    /// The resolver guards names; a literal address never reaches it, so it is judged here.
-    fn may_contact(&self, url: &url::Url) -> bool {
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            Some(Host::Domain(_)) => return true,
-            None => return false,
-        };
-        self.policy.allows(literal)
+    /// Asks, and once more if the receiver says that it has not looked at the request, as one does
+    /// over HTTP/2 that shuts down.
+    async fn ask(&self, post: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
+        match self.http.request(post.clone()).await {
+            Err(error) if classify::is_unprocessed(&error) => self.http.request(post).await,
+            answered => answered,
+        }
     }
+}
+
+/// What of a URL is asked for; `None` when it is not one of the web.
+fn uri_of(mut url: Url) -> Option<Uri> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    url.set_fragment(None);
+    url.as_str().parse().ok()
+}
+
+fn failed(class: FailureClass, words: &str) -> Answer {
+    let words = words.to_owned();
+    Answer::Failed { class, words }
 }
 
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
@@ -117,30 +146,35 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
-/// Status and headers decide; of the body only the beginning is read.
-async fn read(mut response: reqwest::Response) -> Answer {
-    let status = response.status().as_u16();
-    let header = response.headers().get(RETRY_AFTER);
+/// Status and headers decide; of the body only the beginning is read, and less is kept.
+async fn read(response: Response<Incoming>) -> Answer {
+    let (head, mut body) = response.into_parts();
+    let header = head.headers.get(RETRY_AFTER);
     let retry_after = header
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let wish = wish::of_headers(response.headers());
-    let mut read = Vec::new();
+    let mut kept = Vec::new();
+    let mut read_bytes = 0;
     let ended = loop {
-        if read.len() >= MAX_READ_BYTES {
+        if read_bytes >= MAX_READ_BYTES {
             break false;
         }
-        match response.chunk().await {
-            Ok(Some(chunk)) => read.extend_from_slice(&chunk[..chunk.len().min(MAX_READ_BYTES)]),
-            Ok(None) => break true,
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                read_bytes += data.len();
+                let room = MAX_KEPT_BYTES - kept.len();
+                kept.extend_from_slice(&data[..data.len().min(room)]);
+            }
+            None => break true,
             // The answer broke off after its headers: they stand.
-            Err(_) => break false,
+            Some(Err(_)) => break false,
         }
     };
     Answer::Http {
-        status,
-        body: Kept::from_read(&read, ended),
+        status: head.status.as_u16(),
+        body: Kept::from_read(&kept, ended && read_bytes == kept.len()),
         retry_after,
-        wish,
+        wish: wish::of_headers(&head.headers),
     }
 }

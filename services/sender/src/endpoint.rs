@@ -21,8 +21,8 @@ pub const HEADERS_COLUMN: &str = "headers";
 /// An endpoint ready to be sent to.
 #[derive(Debug)]
 pub struct Prepared {
-    /// Where to.
-    pub url: url::Url,
+    /// Where to; `None` when what is stored does not parse, which `api` would have refused.
+    pub url: Option<url::Url>,
     /// Signs with all secrets that were valid at preparation.
     pub signer: Signer,
     /// The customer's own headers.
@@ -37,9 +37,6 @@ pub struct Prepared {
 /// Why an endpoint cannot be prepared. Ours: the endpoint is not to blame, nothing is spent.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The URL in the snapshot does not parse; `api` would have refused it.
-    #[error("the stored url does not parse")]
-    Url(#[source] url::ParseError),
     /// A stored secret or header is not base64.
     #[error("a sealed value is not base64")]
     Base64(#[source] base64::DecodeError),
@@ -124,7 +121,7 @@ fn prepare(
         .filter_map(|secret| secret.expires_at);
     let waits = snapshot.retry_waits_ms.as_ref();
     Ok(Prepared {
-        url: url::Url::parse(&snapshot.url).map_err(PrepareError::Url)?,
+        url: url::Url::parse(&snapshot.url).ok(),
         signer: Signer::new(&secrets),
         headers: open_headers(keys, snapshot)?,
         schedule: waits.map(|waits| RetrySchedule::from_millis(waits)),

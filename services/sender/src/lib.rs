@@ -16,9 +16,11 @@
 
 pub mod answer;
 pub mod attempt;
+mod capped;
 pub mod classify;
 pub mod client;
 pub mod config;
+mod connector;
 pub mod endpoint;
 mod intake;
 mod job;

@@ -35,13 +35,17 @@ pub struct Style {
 /// body are the event's, the same each time.
 ///
 /// The customer's own headers come last; those that would clash were refused by `api`.
-#[must_use]
+///
+/// # Errors
+/// In words fit for the customer, when the endpoint's URL is none.
 pub fn build(
     style: &Style,
     endpoint: &Prepared,
     job: &DeliveryJob,
     now: Timestamp,
-) -> DeliveryRequest {
+) -> Result<DeliveryRequest, &'static str> {
+    let url = endpoint.url.clone();
+    let url = url.ok_or("the endpoint's URL does not parse")?;
     let id = job.meta.event.as_str();
     let timestamp = now.as_unix_seconds();
     let signature = endpoint.signer.header_value(id, timestamp, &job.body);
@@ -54,11 +58,8 @@ pub fn build(
     for (name, value) in &endpoint.headers {
         headers.insert(name.clone(), value.clone());
     }
-    DeliveryRequest {
-        url: endpoint.url.clone(),
-        headers,
-        body: job.body.clone(),
-    }
+    let body = job.body.clone();
+    Ok(DeliveryRequest { url, headers, body })
 }
 
 /// Builds the request of a callback: no signature, because its receiver has no secret, and nothing of

@@ -51,8 +51,9 @@ pub struct Stack {
     pub client: Client,
     /// Where ingest serves its HTTP doors.
     pub ingest_url: String,
+    /// Their database, for what the API neither shows nor takes.
+    pub database: TestDatabase,
     running: Vec<(Context, JoinHandle<Result<usize, RunError>>)>,
-    _database: TestDatabase,
 }
 
 impl Stack {
@@ -92,7 +93,7 @@ impl Stack {
             running: services.running,
             nats,
             settings,
-            _database: database,
+            database,
         }
     }
 

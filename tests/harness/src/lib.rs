@@ -6,6 +6,8 @@
 //! | an empty or migrated database of the test's own | [`TestDatabase`] |
 //! | a PostgreSQL server that the test may stop | [`DedicatedPostgres`] |
 //! | an endpoint that answers by script and remembers every request | [`Receiver`], [`Behaviour`] |
+//! | a listener that nobody may reach | [`Canary`] |
+//! | a name server that answers by script | [`DnsServer`], [`DnsAnswer`] |
 //! | the spans that a process exports | [`Collector`] |
 //! | a real binary, with its log and its signals | [`Process`] |
 //! | waiting for a state, and hearing what it was when it does not come | [`eventually()`] |
@@ -15,7 +17,9 @@
 //! Nothing here depends on a crate of ours but the one that starts servers, so that every crate can
 //! use it for its tests.
 
+mod canary;
 mod collector;
+mod dns;
 mod eventually;
 mod failure;
 mod nats_server;
@@ -24,12 +28,14 @@ mod process;
 mod receiver;
 mod temp;
 
+pub use canary::Canary;
 pub use collector::{Collector, Span, SpanKind, SpanLink, SpanStatus};
+pub use dns::{DnsAnswer, DnsServer};
 pub use eventually::eventually;
 pub use nats_server::TestNats;
 pub use postgres::{DedicatedPostgres, TestDatabase};
 pub use posthorn_local_servers::{NatsOptions, PostgresOptions, Signal, SyncInterval};
-pub use process::{Process, ProcessBuilder};
+pub use process::{Memory, Process, ProcessBuilder};
 pub use receiver::{Behaviour, Received, Receiver};
 
 /// The servers' programs, as found or fetched for this workspace.

@@ -59,6 +59,15 @@ impl TestDatabase {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Runs a statement and returns its rows as texts, with `""` for NULL: what the API does not
+    /// show, and what nobody could have written through it.
+    ///
+    /// # Panics
+    /// When PostgreSQL refuses it.
+    pub async fn sql(&self, statement: &str) -> Vec<Vec<String>> {
+        shared::rows(&self.url, statement).await
+    }
 }
 
 impl Drop for TestDatabase {

@@ -19,6 +19,15 @@ use crate::{eventually, failure::OrFail};
 /// How many lines of each output a failure shows.
 const TAIL_LINES: usize = 40;
 
+/// The memory of a process, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// In use now.
+    pub now: u64,
+    /// In use at most, since the process began.
+    pub peak: u64,
+}
+
 /// A running binary; dropping it kills it with everything it started in its process group.
 #[derive(Debug)]
 pub struct Process {
@@ -38,6 +47,26 @@ impl Process {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// How much memory it has in use, and had at most, in bytes (`VmRSS` and `VmHWM`).
+    ///
+    /// # Panics
+    /// When it has ended, or the system is not Linux.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let file = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(&file).or_fail(&file);
+        let bytes = |field: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let number = line.and_then(|rest| rest.split_whitespace().next());
+            let kibibytes: Option<u64> = number.and_then(|number| number.parse().ok());
+            kibibytes.map_or(0, |kibibytes| kibibytes * 1024)
+        };
+        Memory {
+            now: bytes("VmRSS:"),
+            peak: bytes("VmHWM:"),
+        }
     }
 
     /// Whether it still runs.

@@ -14,7 +14,7 @@ use std::{
 
 use posthorn_local_servers::{PostgresOptions, PostgresServer};
 use tokio::sync::OnceCell;
-use tokio_postgres::NoTls;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use crate::{failure::OrFail, temp, tools};
 
@@ -43,6 +43,29 @@ pub(super) fn delete_later(name: &str) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(name.to_owned());
+}
+
+/// Runs a statement on a connection of its own and returns the rows as texts.
+pub(super) async fn rows(url: &str, statement: &str) -> Vec<Vec<String>> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .or_fail("connect to the test's database");
+    let work = async move {
+        let answer = client.simple_query(statement).await;
+        let rows = answer.or_fail(statement).into_iter();
+        rows.filter_map(texts).collect()
+    };
+    let (rows, ended) = tokio::join!(work, connection);
+    ended.or_fail("talk to the shared PostgreSQL");
+    rows
+}
+
+fn texts(message: SimpleQueryMessage) -> Option<Vec<String>> {
+    let SimpleQueryMessage::Row(row) = message else {
+        return None;
+    };
+    let text = |index| row.get(index).unwrap_or_default().to_owned();
+    Some((0..row.len()).map(text).collect())
 }
 
 impl SharedServer {

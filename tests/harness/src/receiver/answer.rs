@@ -69,6 +69,21 @@ pub(super) async fn write(
                 .await?;
             Ok(Then::Close)
         }
+        Behaviour::Raw(bytes) => {
+            stream.write_all(&bytes).await?;
+            Ok(Then::Close)
+        }
+        Behaviour::RawThenHang(bytes) => {
+            stream.write_all(&bytes).await?;
+            while_connected(stream, std::future::pending::<()>()).await;
+            Ok(Then::Close)
+        }
+        Behaviour::RawWithoutEnd { first, again } => {
+            stream.write_all(&first).await?;
+            loop {
+                stream.write_all(&again).await?;
+            }
+        }
         Behaviour::Delay { .. } | Behaviour::Sequence(_) | Behaviour::FailThenOk { .. } => {
             unreachable!("the script was resolved to a single answer")
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 /// How a path answers. Requests are counted from the moment that the behaviour was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behaviour {
@@ -39,6 +41,17 @@ pub enum Behaviour {
     SlowHead(Duration),
     /// Bytes that are no HTTP.
     Garbage,
+    /// These bytes as they are, HTTP or not; then the connection is closed.
+    Raw(Bytes),
+    /// These bytes as they are, then nothing, while the connection stays open.
+    RawThenHang(Bytes),
+    /// These bytes as they are, then others again and again, as fast as they are read, without end.
+    RawWithoutEnd {
+        /// What comes first.
+        first: Bytes,
+        /// What is repeated.
+        again: Bytes,
+    },
     /// Status 302 to this URL.
     Redirect(String),
     /// One behaviour after the other, a request each; the last one stays.
@@ -75,6 +88,15 @@ impl Behaviour {
         }
     }
 
+    /// A text without end; short for [`Behaviour::RawWithoutEnd`].
+    #[must_use]
+    pub fn without_end(first: &str, again: &str) -> Self {
+        Self::RawWithoutEnd {
+            first: Bytes::copy_from_slice(first.as_bytes()),
+            again: Bytes::copy_from_slice(again.as_bytes()),
+        }
+    }
+
     /// This behaviour after a wait; short for [`Behaviour::Delay`].
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
@@ -88,7 +110,12 @@ impl Behaviour {
     pub(super) fn takes_long(&self) -> bool {
         matches!(
             self,
-            Self::Hang | Self::EndlessBody | Self::SlowDrip(_) | Self::SlowHead(_)
+            Self::Hang
+                | Self::EndlessBody
+                | Self::SlowDrip(_)
+                | Self::SlowHead(_)
+                | Self::RawThenHang(_)
+                | Self::RawWithoutEnd { .. }
         )
     }
 

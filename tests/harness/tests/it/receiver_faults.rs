@@ -133,3 +133,20 @@ async fn a_closed_receiver_refuses_and_comes_back_on_its_port() {
     );
     assert_eq!(receiver.count("/"), 2);
 }
+
+#[tokio::test]
+async fn bytes_come_as_they_are() {
+    let bytes = "HTTP/1.1 two hundred OK\r\n\r\n";
+    let (_receiver, mut client) = posted(Behaviour::Raw(bytes.into())).await;
+    assert_eq!(read_to_end(&mut client).await.unwrap(), bytes.len());
+
+    let (_receiver, mut client) = posted(Behaviour::RawThenHang(bytes.into())).await;
+    client.stream.read_exact(&mut [0; 27]).await.unwrap();
+    let more = timeout(Duration::from_millis(100), client.stream.read_u8());
+    assert!(more.await.is_err());
+
+    let (_receiver, mut client) = posted(Behaviour::without_end("first", "again")).await;
+    let mut read = [0; 15];
+    client.stream.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"firstagainagain");
+}
