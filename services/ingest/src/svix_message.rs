@@ -1,10 +1,12 @@
 //! The Svix-compatible body of `POST …/msg`, in and out. Pure; the only place of ingest that
 //! speaks Svix's words.
 
+mod check;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use posthorn_event_schema::{Channel, Event, EventType, ProducerKey, Timestamp, json_depth};
+use posthorn_event_schema::{Event, EventType, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -92,17 +94,17 @@ impl MessageIn {
     /// Every rule that the message breaks, not only the first.
     pub fn check(self, now: Timestamp) -> Result<Candidate, Vec<Problem>> {
         let mut problems = Vec::new();
-        let event_type = keep(
+        let event_type = check::keep(
             EventType::parse(&self.event_type),
             "eventType",
             &mut problems,
         );
         let producer_key = self
             .event_id
-            .and_then(|text| check_event_id(&text, &mut problems));
-        let channels = check_channels(self.channels, &mut problems);
-        let tags = check_tags(self.tags, &mut problems);
-        let retention_hours = check_retention(
+            .and_then(|text| check::event_id(&text, &mut problems));
+        let channels = check::channels(self.channels, &mut problems);
+        let tags = check::tags(self.tags, &mut problems);
+        let retention_hours = check::retention(
             self.payload_retention_period,
             self.payload_retention_hours,
             &mut problems,
@@ -110,14 +112,14 @@ impl MessageIn {
         let raw = self
             .transformations_params
             .and_then(|params| params.raw_payload);
-        let body = check_payload(&self.payload, raw, &mut problems);
+        let body = check::payload(&self.payload, raw, &mut problems);
         let deliver_at = self
             .deliver_at
-            .and_then(|text| check_deliver_at(&text, now, &mut problems));
+            .and_then(|text| check::deliver_at(&text, now, &mut problems));
         let begins = deliver_at.unwrap_or_default().max(now);
         let expires_at = self
             .expires_at
-            .and_then(|text| check_expires_at(&text, begins, &mut problems));
+            .and_then(|text| check::expires_at(&text, begins, &mut problems));
         match event_type {
             Some(event_type) if problems.is_empty() => Ok(Candidate {
                 event_type,
@@ -132,129 +134,6 @@ impl MessageIn {
             _ => Err(problems),
         }
     }
-}
-
-fn keep<T, E: ToString>(
-    result: Result<T, E>,
-    field: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    result
-        .map_err(|error| problems.push(Problem::new(field, error.to_string())))
-        .ok()
-}
-
-fn check_event_id(text: &str, problems: &mut Vec<Problem>) -> Option<ProducerKey> {
-    if text.starts_with("msg_") {
-        problems.push(Problem::new("eventId", "must not begin with `msg_`"));
-        return None;
-    }
-    keep(ProducerKey::parse(text), "eventId", problems)
-}
-
-fn check_channels(channels: Option<Vec<String>>, problems: &mut Vec<Problem>) -> Vec<Channel> {
-    let channels = channels.unwrap_or_default();
-    if channels.len() > MAX_CHANNELS {
-        problems.push(Problem::new(
-            "channels",
-            format!("must have at most {MAX_CHANNELS} items"),
-        ));
-        return Vec::new();
-    }
-    let mut checked = Vec::with_capacity(channels.len());
-    for (index, text) in channels.iter().enumerate() {
-        match Channel::parse(text) {
-            Ok(channel) => checked.push(channel),
-            Err(error) => problems.push(Problem::item("channels", index, &error)),
-        }
-    }
-    checked
-}
-
-fn check_tags(tags: Option<Vec<String>>, problems: &mut Vec<Problem>) -> Vec<String> {
-    let tags = tags.unwrap_or_default();
-    if tags.len() > MAX_TAGS {
-        problems.push(Problem::new(
-            "tags",
-            format!("must have at most {MAX_TAGS} items"),
-        ));
-        return Vec::new();
-    }
-    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-_./\\#".contains(&c);
-    for (index, tag) in tags.iter().enumerate() {
-        if tag.is_empty() || tag.len() > MAX_TAG_LEN || !tag.bytes().all(allowed) {
-            let rule = format!(
-                "must have 1 to {MAX_TAG_LEN} letters, digits, `-`, `_`, `.`, `/`, `\\` or `#`"
-            );
-            problems.push(Problem::item("tags", index, &rule));
-        }
-    }
-    tags
-}
-
-fn check_deliver_at(text: &str, now: Timestamp, problems: &mut Vec<Problem>) -> Option<Timestamp> {
-    let at = check_moment(text, "deliverAt", problems)?;
-    if at.since(now) > MAX_DELIVER_AHEAD {
-        problems.push(Problem::new("deliverAt", "must be at most 24 hours ahead"));
-    }
-    Some(at)
-}
-
-fn check_expires_at(
-    text: &str,
-    begins: Timestamp,
-    problems: &mut Vec<Problem>,
-) -> Option<Timestamp> {
-    let at = check_moment(text, "expiresAt", problems)?;
-    if at <= begins {
-        let rule = "must be later than now, and than `deliverAt`";
-        problems.push(Problem::new("expiresAt", rule));
-    }
-    Some(at)
-}
-
-fn check_moment(text: &str, field: &str, problems: &mut Vec<Problem>) -> Option<Timestamp> {
-    let at = Timestamp::parse_rfc3339(text);
-    if at.is_none() {
-        let rule = "must be a time such as 2026-01-31T12:00:00Z";
-        problems.push(Problem::new(field, rule));
-    }
-    at
-}
-
-fn check_retention(days: Option<u32>, hours: Option<u32>, problems: &mut Vec<Problem>) -> u32 {
-    let max_hours = MAX_RETENTION_DAYS * 24;
-    match (days, hours) {
-        (Some(days), _) if !(1..=MAX_RETENTION_DAYS).contains(&days) => {
-            let rule = format!("must be between 1 and {MAX_RETENTION_DAYS} days");
-            problems.push(Problem::new("payloadRetentionPeriod", rule));
-        }
-        (_, Some(hours)) if !(1..=max_hours).contains(&hours) => {
-            let rule = format!("must be between 1 and {max_hours} hours");
-            problems.push(Problem::new("payloadRetentionHours", rule));
-        }
-        (_, Some(hours)) => return hours,
-        (Some(days), None) => return days * 24,
-        (None, None) => {}
-    }
-    max_hours
-}
-
-/// The bytes to deliver: the raw payload where an SDK sends one (the JVM's always do), else the
-/// text of `payload` as it came.
-fn check_payload(payload: &RawValue, raw: Option<String>, problems: &mut Vec<Problem>) -> Bytes {
-    let text = payload.get();
-    if !text.starts_with('{') {
-        problems.push(Problem::new("payload", "Payload must be an object."));
-    }
-    if json_depth::exceeds_limit(text) {
-        let rule = format!(
-            "is nested deeper than {} levels",
-            json_depth::MAX_JSON_DEPTH
-        );
-        problems.push(Problem::new("payload", rule));
-    }
-    raw.map_or_else(|| Bytes::copy_from_slice(text.as_bytes()), Bytes::from)
 }
 
 /// `MessageOut`.

@@ -12,6 +12,7 @@ mod http;
 mod latency;
 mod machine;
 mod neighbours;
+mod producer;
 mod receiver;
 mod world;
 

@@ -129,10 +129,10 @@ async fn a_retry_schedule_is_kept_and_told_to_the_fleet() {
         .await
         .expect(201);
     let path = "/event-type/a.b/retry-schedule";
-    let none = json!({"retrySchedule": null});
+    let none = json!({"retrySchedule": null, "timeToLive": null});
     assert_eq!(world.client.get(path).await.expect(200), none);
     assert_eq!(told().await, None);
-    let quick = json!({"retrySchedule": [1, 60]});
+    let quick = json!({"retrySchedule": [1, 60], "timeToLive": 600});
     let put = world.client.call("PUT", path, Some(&quick)).await;
     assert_eq!(put.expect(200), quick);
     assert_eq!(world.client.get(path).await.expect(200), quick);
