@@ -16,7 +16,7 @@ mod step;
 mod throttle;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{EndpointId, Timestamp};
@@ -31,6 +31,8 @@ use endpoint::{Endpoint, Next};
 pub struct Lanes<J> {
     limits: Limits,
     endpoints: HashMap<EndpointId, Endpoint<J>>,
+    /// Those that get one delivery at a time, in order; not forgotten when nothing goes on there.
+    fifo: HashSet<EndpointId>,
     ready: VecDeque<EndpointId>,
     timers: BinaryHeap<Reverse<(Timestamp, EndpointId)>>,
     queued: usize,
@@ -44,6 +46,7 @@ impl<J> Lanes<J> {
         Self {
             limits,
             endpoints: HashMap::new(),
+            fifo: HashSet::new(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             queued: 0,
@@ -106,16 +109,18 @@ impl<J> Lanes<J> {
 
     /// Whether an endpoint gets its deliveries one at a time, in order.
     pub fn set_fifo(&mut self, id: &EndpointId, fifo: bool) {
-        if fifo || self.endpoints.contains_key(id) {
-            self.endpoints.entry(id.clone()).or_default().fifo = fifo;
+        if !fifo {
+            self.fifo.remove(id);
+        } else if !self.fifo.contains(id) {
+            self.fifo.insert(id.clone());
         }
     }
 
     /// The same for all endpoints that have anything going on.
     pub fn set_all_fifo(&mut self, is_fifo: impl Fn(&EndpointId) -> bool) {
-        for (id, endpoint) in &mut self.endpoints {
-            endpoint.fifo = is_fifo(id);
-        }
+        self.fifo.retain(|id| is_fifo(id));
+        let more = self.endpoints.keys().filter(|id| is_fifo(id));
+        self.fifo.extend(more.cloned());
     }
 
     /// A person asked for a delivery to an endpoint: its breaker may let a probe through.
@@ -264,7 +269,8 @@ impl<J> Lanes<J> {
                 continue;
             };
             endpoint.is_ready = false;
-            if let Some(start) = Self::start(&id, endpoint, self.limits.endpoint_in_flight, now) {
+            let bounds = (self.limits.endpoint_in_flight, self.fifo.contains(&id));
+            if let Some(start) = Self::start(&id, endpoint, bounds, now) {
                 self.queued -= usize::from(matches!(start, Start::Job(_)));
                 self.wake(&id);
                 return Some(start);
@@ -283,10 +289,10 @@ impl<J> Lanes<J> {
     fn start(
         id: &EndpointId,
         endpoint: &mut Endpoint<J>,
-        cap: usize,
+        (cap, fifo): (usize, bool),
         now: Timestamp,
     ) -> Option<Start<J>> {
-        match endpoint.next(cap, now)? {
+        match endpoint.next(cap, fifo, now)? {
             Next::Job => {
                 let job = endpoint.queue.pop_front()?;
                 endpoint.start(None, now);
@@ -331,7 +337,7 @@ impl<J> Lanes<J> {
             return;
         };
         let alarm = if endpoint.has_work() {
-            endpoint.next_alarm(now)
+            endpoint.next_alarm(self.fifo.contains(id), now)
         } else {
             Some(endpoint.remembered_until()).filter(|until| *until > now)
         };

@@ -13,6 +13,7 @@ mod mover;
 mod plan;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use posthorn_bus::consumer::Receipt;
 use posthorn_event_schema::EndpointId;
@@ -20,13 +21,20 @@ use posthorn_event_schema::subject::Lane;
 
 pub(crate) use mover::{Moved, move_jobs};
 
+/// First pause before jobs are looked at again whose turn has not come: fan-out is behind by
+/// milliseconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Longest pause before that, also when NATS does not answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a partition has to do with endpoints that keep an order.
 #[derive(Default)]
 pub(crate) struct Ordered(HashMap<EndpointId, State>);
 
 #[derive(Default)]
 struct State {
-    /// Jobs that were handed out to us, by their place in JOBS.
+    /// Jobs that were handed out to us, by their place in JOBS; the consumer's `max_ack_pending`
+    /// bounds them.
     receipts: HashMap<u64, Receipt>,
     /// Those of them that came while jobs were being moved.
     late: HashMap<u64, Receipt>,
@@ -34,6 +42,8 @@ struct State {
     /// moved has been moved again: the stream still knows it then for a repetition.
     found: Vec<(Lane, u64)>,
     moving: bool,
+    /// Tries in a row that moved nothing.
+    idle: u32,
 }
 
 impl Ordered {
@@ -56,15 +66,15 @@ impl Ordered {
         state.begin()
     }
 
-    /// Moving ended. Returns the receipts of what was moved, the lanes that may be read now, and
-    /// whether to move again.
+    /// Moving ended. Returns the receipts of what was moved, the lanes that may be read now, and, if
+    /// jobs are to be moved again, after which pause.
     pub(crate) fn moved(
         &mut self,
         endpoint: &EndpointId,
         moved: &Moved,
-    ) -> (Vec<Receipt>, Vec<(Lane, u64)>, bool) {
+    ) -> (Vec<Receipt>, Vec<(Lane, u64)>, Option<Duration>) {
         let Some(state) = self.0.get_mut(endpoint) else {
-            return (Vec::new(), Vec::new(), false);
+            return (Vec::new(), Vec::new(), None);
         };
         let receipts = state.settle(moved);
         let found = if moved.complete {
@@ -74,12 +84,19 @@ impl Ordered {
         };
         let more = !state.late.is_empty() || !moved.left.is_empty() || !moved.complete;
         state.receipts.extend(state.late.drain());
-        state.moving = more;
         if !more {
             self.0.remove(endpoint);
+            return (receipts, found, None);
         }
-        (receipts, found, more)
+        let is_idle = moved.places.is_empty();
+        state.idle = if is_idle { state.idle + 1 } else { 0 };
+        (receipts, found, Some(pause(state.idle)))
     }
+}
+
+/// Longer with each try that moved nothing: fan-out may be stuck at an event.
+fn pause(idle: u32) -> Duration {
+    (FIRST_PAUSE * 2_u32.saturating_pow(idle.min(10))).min(LONGEST_PAUSE)
 }
 
 impl State {

@@ -131,7 +131,7 @@ impl Owner {
         let (endpoint, lane) = (&subject.endpoint, subject.lane);
         if self.keeps_order(endpoint) {
             if self.ordered.found(endpoint, lane, count) {
-                self.move_jobs(endpoint, true);
+                self.move_jobs(endpoint, Duration::ZERO);
             }
         } else {
             self.lanes
@@ -145,17 +145,17 @@ impl Owner {
         fifo
     }
 
-    fn move_jobs(&mut self, endpoint: &EndpointId, is_first: bool) {
+    fn move_jobs(&mut self, endpoint: &EndpointId, pause: Duration) {
         self.running += 1;
         let (stop, report) = (self.stop.clone(), self.report.clone());
         let shared = Arc::clone(&self.shared);
-        let moving = ordered::move_jobs(shared, endpoint.clone(), is_first, stop, report);
+        let moving = ordered::move_jobs(shared, endpoint.clone(), pause, stop, report);
         self.shared.shutdown.spawn("move jobs", moving);
     }
 
     fn moved(&mut self, endpoint: &EndpointId, moved: &Moved) {
         self.running -= 1;
-        let (receipts, found, more) = self.ordered.moved(endpoint, moved);
+        let (receipts, found, again) = self.ordered.moved(endpoint, moved);
         let new = (moved.stored > 0).then_some((Lane::Next, moved.stored));
         for (lane, count) in found.into_iter().chain(new) {
             self.lanes
@@ -168,8 +168,8 @@ impl Owner {
                 }
             });
         }
-        if more && !self.stop.is_cancelled() {
-            self.move_jobs(endpoint, false);
+        if let Some(pause) = again.filter(|_| !self.stop.is_cancelled()) {
+            self.move_jobs(endpoint, pause);
         }
     }
 
@@ -287,7 +287,7 @@ impl Owner {
         if self.keeps_order(&endpoint) {
             let Taken { message, .. } = *taken;
             if self.ordered.came(&endpoint, message.into_receipt()) {
-                self.move_jobs(&endpoint, true);
+                self.move_jobs(&endpoint, Duration::ZERO);
             }
             return;
         }

@@ -44,16 +44,8 @@ impl Store {
         id: &EndpointId,
         moment: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut client = self.client().await?;
-        let changed = client
-            .execute(
-                "UPDATE endpoints SET version = version + 1, \
-                     cancelled_before = GREATEST(cancelled_before, $3) \
-                 WHERE application_id = $1 AND id = $2 AND NOT deleted",
-                &[&application.as_str(), &id.as_str(), &moment.to_date_time()],
-            )
-            .await?;
-        Ok(changed == 1)
+        self.advance(application, id, "cancelled_before", moment)
+            .await
     }
 
     /// Makes everything due that waits for a live endpoint at `moment`. Tells whether there is such
@@ -67,12 +59,25 @@ impl Store {
         id: &EndpointId,
         moment: Timestamp,
     ) -> Result<bool, StoreError> {
+        self.advance(application, id, "released_at", moment).await
+    }
+
+    /// Sets a column of a live endpoint to a moment, unless it is later already.
+    async fn advance(
+        &self,
+        application: &ApplicationId,
+        id: &EndpointId,
+        column: &'static str,
+        moment: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = format!(
+            "UPDATE endpoints SET version = version + 1, {column} = GREATEST({column}, $3) \
+             WHERE application_id = $1 AND id = $2 AND NOT deleted"
+        );
         let mut client = self.client().await?;
         let changed = client
             .execute(
-                "UPDATE endpoints SET version = version + 1, \
-                     released_at = GREATEST(released_at, $3) \
-                 WHERE application_id = $1 AND id = $2 AND NOT deleted",
+                &sql,
                 &[&application.as_str(), &id.as_str(), &moment.to_date_time()],
             )
             .await?;

@@ -1,7 +1,8 @@
 //! Replays: deliveries that a person asks for, of many events to one endpoint.
 //!
 //! First the events are counted, a span of time per step, so that `data` tells how many there are
-//! before any is delivered; a preview pauses there. Then they are delivered, oldest first, a page per step.
+//! before any is delivered; a preview pauses there. Then they are delivered, oldest first, a page per
+//! step.
 //!
 //! *Guarantee*: the place is stored after each page, and a page that is published once more names
 //! the same deliveries: JetStream drops them for as long as it remembers, and afterwards history

@@ -21,8 +21,6 @@ pub(super) struct Endpoint<J> {
     pub(super) hold_until: Timestamp,
     pub(super) health: Health,
     pub(super) throttle: Throttle,
-    /// One at a time: what failed is attempted again before anything that came later.
-    pub(super) fifo: bool,
     /// Everything that waited then is due.
     released_at: Timestamp,
     /// It stands in the queue for a turn.
@@ -51,7 +49,6 @@ impl<J> Default for Endpoint<J> {
             hold_until: Timestamp::default(),
             health: Health::default(),
             throttle: Throttle::default(),
-            fifo: false,
             released_at: Timestamp::default(),
             is_ready: false,
             alarm: Timestamp::default(),
@@ -76,13 +73,14 @@ impl<J> Endpoint<J> {
         held || throttled || parked || self.parking > 0 || self.queue.len() >= queue_limit
     }
 
-    /// What may start now, as far as a cap of requests in flight allows.
-    pub(super) fn next(&self, cap: usize, now: Timestamp) -> Option<Next> {
-        let allowed = self.health.allowed(if self.fifo { 1 } else { cap });
+    /// What may start now, as far as a cap of requests in flight allows. In order, that is one at a
+    /// time, and what failed is attempted again before anything that came later.
+    pub(super) fn next(&self, cap: usize, fifo: bool, now: Timestamp) -> Option<Next> {
+        let allowed = self.health.allowed(if fifo { 1 } else { cap });
         if self.in_flight >= allowed || self.held_until() > now || self.throttle.opens_at() > now {
             return None;
         }
-        if self.fifo && self.has_retries() {
+        if fifo && self.has_retries() {
             return self.due_lane(now, true).map(Next::Head);
         }
         let parked = self.due_lane(now, false);
@@ -160,8 +158,8 @@ impl<J> Endpoint<J> {
     }
 
     /// When it may go on, if something waits that time alone holds back.
-    pub(super) fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        let retries_only = self.fifo && self.has_retries();
+    pub(super) fn next_alarm(&self, fifo: bool, now: Timestamp) -> Option<Timestamp> {
+        let retries_only = fifo && self.has_retries();
         let heads = self.lanes.iter();
         let heads =
             heads.filter(|(lane, state)| state.stored > 0 && (lane.is_retry() || !retries_only));

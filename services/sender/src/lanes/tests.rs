@@ -311,6 +311,23 @@ fn in_order_a_retry_holds_back_what_came_later_and_its_time_is_kept() {
 }
 
 #[test]
+fn an_order_is_kept_also_when_nothing_goes_on_in_between() {
+    let mut lanes = lanes(4, 4);
+    lanes.set_fifo(&ep("a"), true);
+    lanes.placed(&ep("a"), Lane::Next, 1, at(0));
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, at(0));
+    let done = from_lane(Lane::Next, 1);
+    lanes.finished(&ep("a"), done, Finish::default(), at(0));
+    assert_eq!(starts(&mut lanes, at(0)), []);
+    assert!(lanes.endpoints.is_empty(), "it is forgotten");
+    lanes.placed(&ep("a"), Lane::Next, 3, at(0));
+    assert_eq!(starts(&mut lanes, at(0)).len(), 1);
+    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 2 }, at(0));
+    assert_eq!(starts(&mut lanes, at(0)), [], "one at a time, still");
+}
+
+#[test]
 fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
     let mut lanes = lanes(4, 100);
     let attempt = |sign, second| Finish {

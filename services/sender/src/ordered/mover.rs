@@ -18,11 +18,6 @@ use crate::job::job_span;
 use crate::partition::Shared;
 use crate::report::{Happened, Report};
 
-/// Pause before jobs are looked at again whose turn has not come: fan-out is behind by milliseconds.
-const TURN_PAUSE: Duration = Duration::from_millis(10);
-/// Pause after NATS did not answer.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
 /// What became of an endpoint's jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Moved {
@@ -44,14 +39,14 @@ enum MoveError {
     Store(#[from] PublishError),
 }
 
-/// Moves what may be moved, and reports it; begins after a pause when it is not the first try.
+/// Moves what may be moved after a pause, and reports it.
 ///
 /// *Guarantee*: a job is deleted from JOBS only once it is stored in WAITING, and nothing is stored
 /// there before it that belongs behind it.
 pub(crate) async fn move_jobs(
     shared: Arc<Shared>,
     endpoint: EndpointId,
-    is_first: bool,
+    pause: Duration,
     stop: CancellationToken,
     reports: UnboundedSender<Happened>,
 ) {
@@ -60,8 +55,9 @@ pub(crate) async fn move_jobs(
         moved,
     };
     let report = Report::new(reports, told(Moved::default()));
-    if !is_first {
-        tokio::time::sleep(TURN_PAUSE).await;
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = stop.cancelled() => return,
     }
     let mut moved = Moved::default();
     match run(&shared, &endpoint, &stop, &mut moved).await {
@@ -69,10 +65,6 @@ pub(crate) async fn move_jobs(
         Err(error) => {
             let reason = error_chain::chain(&error);
             tracing::warn!(reason, "jobs in order not moved yet");
-            tokio::select! {
-                () = tokio::time::sleep(RETRY_PAUSE) => {}
-                () = stop.cancelled() => {}
-            }
         }
     }
     report.tell(told(moved));
