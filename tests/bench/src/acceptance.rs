@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::latency::Times;
 use crate::producer::{DOORS, Door, Producer};
-use crate::world::{Shape, Sync, World};
+use crate::world::{Setup, World};
 
 /// How long each door's turn is.
 const TURN: Duration = Duration::from_millis(250);
@@ -29,12 +29,8 @@ const WARM_UP: u32 = 2;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// When nats-server writes to disk
-    #[arg(long, value_enum, default_value = "always")]
-    sync: Sync,
-    /// How the services run
-    #[arg(long, value_enum, default_value = "fleet")]
-    shape: Shape,
+    #[command(flatten)]
+    setup: Setup,
     /// Events of each door
     #[arg(long, default_value_t = 3_000)]
     events: u32,
@@ -60,7 +56,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When a request is refused.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
-    let world = World::start(options.sync, options.shape, |settings| settings).await?;
+    let world = World::start(options.setup, |settings| settings).await?;
     let receiver = Receiver::start().await;
     let application = world.client.application("bench").await;
     for n in 0..options.endpoints {
@@ -135,8 +131,8 @@ fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
         options.producers,
         options.payload,
         options.endpoints,
-        options.sync,
-        options.shape
+        options.setup.sync,
+        options.setup.shape
     );
     println!(
         "{:<24} {:>9} {:>9} {:>9} {:>7}",
@@ -161,8 +157,8 @@ fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
     println!("{received} deliveries arrived\n");
     json!({
         "scenario": "acceptance",
-        "sync": format!("{:?}", options.sync),
-        "shape": format!("{:?}", options.shape),
+        "sync": format!("{:?}", options.setup.sync),
+        "shape": format!("{:?}", options.setup.shape),
         "rate": options.rate,
         "producers": options.producers,
         "payload_bytes": options.payload,

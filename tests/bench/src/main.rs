@@ -14,6 +14,9 @@ mod machine;
 mod neighbours;
 mod producer;
 mod receiver;
+mod traffic;
+mod usage;
+mod waiting;
 mod world;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +38,8 @@ enum Scenario {
     Acceptance(acceptance::Options),
     /// What healthy endpoints feel of hanging and failing ones
     Neighbours(neighbours::Options),
+    /// What a million deliveries that wait cost, and what becomes of them
+    Waiting(waiting::Options),
 }
 
 #[tokio::main]
@@ -44,6 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let result = match cli.scenario {
         Scenario::Acceptance(options) => acceptance::run(&options).await?,
         Scenario::Neighbours(options) => neighbours::run(&options).await?,
+        Scenario::Waiting(options) => waiting::run(&options).await?,
     };
     if cli.json {
         println!("{result}");

@@ -1,34 +1,21 @@
 //! What healthy endpoints feel of hanging and failing ones.
 //!
-//! Events go to random endpoints of many customers at a steady rate, first while all endpoints are
-//! well, then while some hang until the sender gives up and some answer 500. Times count from when an
-//! event was due to be sent (so a producer that is held up hides nothing) to its arrival.
+//! Events go to endpoints of many customers at a steady rate, first while all endpoints are well, then
+//! while some hang until the sender gives up and some answer 500.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-use crate::http::Connection;
-use crate::latency::Times;
 use crate::receiver::Receiver;
-use crate::world::{Shape, Sync, World};
-
-/// Connections of the producer.
-const CONNECTIONS: u32 = 16;
+use crate::traffic::{Phase, Traffic, customers};
+use crate::world::{Setup, World};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// When nats-server writes to disk
-    #[arg(long, value_enum, default_value = "default")]
-    sync: Sync,
-    /// How the services run
-    #[arg(long, value_enum, default_value = "fleet")]
-    shape: Shape,
+    #[command(flatten)]
+    setup: Setup,
     /// Customers, with an endpoint each
     #[arg(long, default_value_t = 2_000)]
     endpoints: u32,
@@ -38,6 +25,9 @@ pub(crate) struct Options {
     /// Of a hundred endpoints, how many answer 500
     #[arg(long, default_value_t = 5)]
     fail: u32,
+    /// Give half of the events to one endpoint in a hundred
+    #[arg(long)]
+    skew: bool,
     /// Events per second
     #[arg(long, default_value_t = 300)]
     rate: u32,
@@ -49,18 +39,12 @@ pub(crate) struct Options {
     warm_up: u32,
 }
 
-/// One phase's figures.
-struct Phase {
-    times: Times,
-    memory_mib: f64,
-}
-
 /// Measures both phases; prints a table and returns the figures.
 ///
 /// # Errors
 /// When an event is refused.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
-    let world = World::start(options.sync, options.shape, |settings| {
+    let world = World::start(options.setup, |settings| {
         settings
             .with("POSTHORN_SENDER_TIMEOUT", "5s")
             .with("POSTHORN_BREAKER_OPEN", "30s")
@@ -68,71 +52,27 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
     })
     .await?;
     let receiver = Receiver::start().await?;
-    let paths = Arc::new(customers(&world, &receiver, options).await?);
-    let quiet = phase(&world, &receiver, &paths, options).await?;
-    receiver.misbehave(true);
-    let noisy = phase(&world, &receiver, &paths, options).await?;
-    println!(
-        "neighbours: {} endpoints, {} % hang, {} % answer 500, {} events/s, sync {:?}",
-        options.endpoints, options.hang, options.fail, options.rate, options.sync
-    );
-    println!(
-        "{:<24} {:>9} {:>9} {:>9} {:>9} {:>11}",
-        "healthy endpoints", "p50 ms", "p90 ms", "p99 ms", "max ms", "memory MiB"
-    );
-    let row = |name, phase: &Phase| {
-        let times = &phase.times;
-        println!(
-            "{name:<24} {:>9.3} {:>9.3} {:>9.3} {:>9.1} {:>11.0}",
-            times.millis(0.5),
-            times.millis(0.9),
-            times.millis(0.99),
-            times.millis(1.0),
-            phase.memory_mib
-        );
+    let customers = customers(&world, &receiver, paths(options)).await;
+    let favourites = if options.skew {
+        customers.len() / 100
+    } else {
+        0
     };
-    row("all endpoints well", &quiet);
-    row("some hang, some fail", &noisy);
-    let ratio = noisy.times.millis(0.99) / quiet.times.millis(0.99);
-    println!("{:<24} {ratio:>29.2} of p99\n", "ratio");
-    Ok(json!({
-        "scenario": "neighbours",
-        "endpoints": options.endpoints,
-        "hang_percent": options.hang,
-        "fail_percent": options.fail,
-        "rate": options.rate,
-        "quiet": quiet.times.to_json(),
-        "noisy": noisy.times.to_json(),
-        "memory_mib": [quiet.memory_mib, noisy.memory_mib],
-        "ratio_of_p99": ratio,
-    }))
+    let traffic = Traffic::new(&customers, favourites, options.rate);
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let (warm_up, measured) = (seconds(options.warm_up), seconds(options.seconds));
+    let quiet = traffic.phase(&world, &receiver, warm_up, measured).await?;
+    receiver.misbehave(true);
+    let noisy = traffic.phase(&world, &receiver, warm_up, measured).await?;
+    Ok(show(options, &quiet, &noisy))
 }
 
-/// Makes the customers; returns the path of each one's messages.
-async fn customers(
-    world: &World,
-    receiver: &Receiver,
-    options: &Options,
-) -> anyhow::Result<Vec<String>> {
-    let mut making = JoinSet::new();
-    for first in 0..CONNECTIONS {
-        let mine: Vec<_> = (first..options.endpoints)
-            .step_by(CONNECTIONS as usize)
-            .map(|n| (n, receiver.url(&format!("/{}/{n}", kind(n, options)))))
-            .collect();
-        let client = world.client.clone();
-        making.spawn(async move {
-            let mut paths = Vec::with_capacity(mine.len());
-            for (n, url) in mine {
-                let app = client.application(&format!("customer-{n}")).await;
-                client.endpoint(&app, &url).await;
-                paths.push(format!("/api/v1/app/{app}/msg"));
-            }
-            paths
-        });
-    }
-    let made = making.join_all().await;
-    Ok(made.into_iter().flatten().collect())
+/// Where the customers' endpoints are: the favourites first, who are among the healthy ones.
+fn paths(options: &Options) -> Vec<String> {
+    let path = |n| format!("/{}/{n}", kind(n, options));
+    let (favourites, others): (Vec<u32>, Vec<u32>) =
+        (0..options.endpoints).partition(|n| n % 100 == 99);
+    favourites.into_iter().chain(others).map(path).collect()
 }
 
 /// What kind of endpoint a customer has.
@@ -144,59 +84,53 @@ fn kind(n: u32, options: &Options) -> &'static str {
     }
 }
 
-/// Sends for a while, and measures the second part of it.
-async fn phase(
-    world: &World,
-    receiver: &Receiver,
-    paths: &Arc<Vec<String>>,
-    options: &Options,
-) -> anyhow::Result<Phase> {
-    let warm_up = Duration::from_secs(options.warm_up.into());
-    let length = warm_up + Duration::from_secs(options.seconds.into());
-    let begun = Instant::now();
-    let mut sending = JoinSet::new();
-    for first in 0..CONNECTIONS {
-        let mut connection = Connection::open(&world.ingest_url, &world.token).await?;
-        let (paths, rate) = (Arc::clone(paths), options.rate);
-        sending.spawn(async move {
-            let mut number = first;
-            loop {
-                let due = begun + Duration::from_secs(1) * number / rate;
-                if due.duration_since(begun) > length {
-                    return anyhow::Ok(());
-                }
-                tokio::time::sleep_until(due).await;
-                send(&mut connection, &paths, number, due).await?;
-                number += CONNECTIONS;
-            }
-        });
+fn show(options: &Options, quiet: &Phase, noisy: &Phase) -> Value {
+    println!(
+        "neighbours: {} endpoints, {} % hang, {} % answer 500, {} events/s{}, {:?}",
+        options.endpoints,
+        options.hang,
+        options.fail,
+        options.rate,
+        if options.skew {
+            ", half of them to 1 % of the endpoints"
+        } else {
+            ""
+        },
+        options.setup,
+    );
+    println!(
+        "{:<24} {:>9} {:>9} {:>9} {:>9} {:>11}",
+        "healthy endpoints", "p50 ms", "p90 ms", "p99 ms", "max ms", "memory MiB"
+    );
+    for (name, phase) in [
+        ("all endpoints well", quiet),
+        ("some hang, some fail", noisy),
+    ] {
+        let times = &phase.times;
+        println!(
+            "{name:<24} {:>9.3} {:>9.3} {:>9.3} {:>9.1} {:>11.0}",
+            times.millis(0.5),
+            times.millis(0.9),
+            times.millis(0.99),
+            times.millis(1.0),
+            phase.taken.fleet_memory_mib()
+        );
     }
-    tokio::time::sleep_until(begun + warm_up).await;
-    drop(receiver.take_times());
-    while let Some(ended) = sending.join_next().await {
-        ended.context("the producer")??;
-    }
-    // What is on its way belongs to this phase.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    Ok(Phase {
-        times: receiver.take_times(),
-        memory_mib: world.memory_mib(),
+    let ratio = noisy.times.millis(0.99) / quiet.times.millis(0.99);
+    println!("{:<24} {ratio:>29.2} of p99", "ratio");
+    println!("quiet: {}", quiet.taken.line());
+    println!("noisy: {}\n", noisy.taken.line());
+    json!({
+        "scenario": "neighbours",
+        "setup": format!("{:?}", options.setup),
+        "endpoints": options.endpoints,
+        "hang_percent": options.hang,
+        "fail_percent": options.fail,
+        "skew": options.skew,
+        "rate": options.rate,
+        "quiet": quiet.times.to_json(),
+        "noisy": noisy.times.to_json(),
+        "taken": [quiet.taken.to_json(), noisy.taken.to_json()],
+        "ratio_of_p99": ratio,
     })
-}
-
-async fn send(
-    connection: &mut Connection,
-    paths: &[String],
-    number: u32,
-    due: Instant,
-) -> anyhow::Result<()> {
-    let late = due.elapsed();
-    let due = posthorn_e2e::settings::now().minus(late).as_unix_micros();
-    let body = format!(r#"{{"eventType":"a","payload":{{"due":{due},"n":{number}}}}}"#);
-    // A multiplicative hash: any customer may be next.
-    let place = number.wrapping_mul(2_654_435_761) as usize % paths.len();
-    connection
-        .post(&paths[place], None, body.into(), 202)
-        .await
-        .map(drop)
 }

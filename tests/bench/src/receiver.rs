@@ -2,10 +2,12 @@
 //!
 //! A delivery's body says when its event was due, in microseconds since the Unix epoch, as `"due":…`;
 //! what is measured is how long after that it arrived. The path says what kind of endpoint it is:
-//! `/good/<n>`, `/hang/<n>` or `/fail/<n>`.
+//! `/good/<n>`, `/hang/<n>`, `/fail/<n>`, or `/late/<n>` for deliveries that waited, which are counted by
+//! their numbers, `"n":…`.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +39,31 @@ struct State {
     /// Whether those that can misbehave do.
     misbehaving: AtomicBool,
     times: Mutex<Times>,
+    late: Mutex<Arrivals>,
+}
+
+/// Numbered deliveries that arrived.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Arrivals {
+    /// A bit for each number.
+    seen: Vec<u64>,
+    /// Different ones.
+    pub(crate) count: u32,
+    /// Those that came again.
+    pub(crate) repeated: u32,
+}
+
+impl Arrivals {
+    fn add(&mut self, number: u32) {
+        let (word, bit) = (number as usize / 64, 1 << (number % 64));
+        if self.seen.len() <= word {
+            self.seen.resize(word + 1, 0);
+        }
+        let is_new = self.seen[word] & bit == 0;
+        self.seen[word] |= bit;
+        self.count += u32::from(is_new);
+        self.repeated += u32::from(!is_new);
+    }
 }
 
 impl Receiver {
@@ -50,6 +77,7 @@ impl Receiver {
         let state = Arc::new(State {
             misbehaving: AtomicBool::new(false),
             times: Mutex::new(Times::new()),
+            late: Mutex::default(),
         });
         let mut server = JoinSet::new();
         server.spawn(serve(listener, Arc::clone(&state)));
@@ -74,6 +102,16 @@ impl Receiver {
         let times = &mut *self.state.times();
         std::mem::replace(times, Times::new())
     }
+
+    /// How many late deliveries arrived so far, and how many of them again.
+    pub(crate) fn late(&self) -> (u32, u32) {
+        let late = self
+            .state
+            .late
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        (late.count, late.repeated)
+    }
 }
 
 impl State {
@@ -87,6 +125,7 @@ impl State {
         let body = request.into_body().collect().await;
         match (kind, body) {
             (Some(b'g'), Ok(body)) => self.note(&body.to_bytes()),
+            (Some(b'l'), Ok(body)) => self.note_late(&body.to_bytes()),
             (Some(b'h'), _) if misbehaves => tokio::time::sleep(HANG).await,
             (Some(b'f'), _) if misbehaves => {
                 let mut refusal = Response::new(Empty::new());
@@ -98,19 +137,26 @@ impl State {
         Response::new(Empty::new())
     }
 
+    fn note_late(&self, body: &[u8]) {
+        if let Some(number) = number(body, "n") {
+            let late = self.late.lock();
+            late.unwrap_or_else(PoisonError::into_inner).add(number);
+        }
+    }
+
     fn note(&self, body: &[u8]) {
-        if let Some(due) = due(body) {
+        if let Some(due) = number(body, "due").map(Timestamp::from_unix_micros) {
             self.times().add(posthorn_e2e::settings::now().since(due));
         }
     }
 }
 
-/// When the event was due.
-fn due(body: &[u8]) -> Option<Timestamp> {
+/// A number of a small JSON object, by its name.
+fn number<T: FromStr>(body: &[u8], name: &str) -> Option<T> {
     let text = std::str::from_utf8(body).ok()?;
-    let digits = text.split_once(r#""due":"#)?.1;
+    let digits = text.split_once(&format!("\"{name}\":"))?.1;
     let end = digits.find(|c: char| !c.is_ascii_digit())?;
-    digits[..end].parse().ok().map(Timestamp::from_unix_micros)
+    digits[..end].parse().ok()
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {
@@ -144,9 +190,16 @@ mod tests {
 
     #[test]
     fn a_body_says_when_it_was_due() {
-        let micros = |body: &str| due(body.as_bytes()).map(Timestamp::as_unix_micros);
-        assert_eq!(micros(r#"{"due":17,"filler":"x"}"#), Some(17));
-        assert_eq!(micros(r#"{"filler":"x"}"#), None);
-        assert_eq!(micros(r#"{"due":x}"#), None);
+        let due = |body: &str| number::<i64>(body.as_bytes(), "due");
+        assert_eq!(due(r#"{"due":17,"filler":"x"}"#), Some(17));
+        assert_eq!(due(r#"{"filler":"x"}"#), None);
+        assert_eq!(due(r#"{"due":x}"#), None);
+    }
+
+    #[test]
+    fn what_comes_again_is_told_apart() {
+        let mut arrivals = Arrivals::default();
+        [5, 200, 5].into_iter().for_each(|n| arrivals.add(n));
+        assert_eq!((arrivals.count, arrivals.repeated), (2, 1));
     }
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use posthorn_e2e::{Client, Settings};
 use posthorn_harness::{Process, TestDatabase, TestNats};
 use posthorn_local_servers::SyncInterval;
+
+use crate::usage::Usage;
 
 /// How long a fleet may take to start.
 const START: Duration = Duration::from_secs(60);
@@ -30,6 +32,20 @@ pub(crate) enum Shape {
     One,
 }
 
+/// How a scenario's servers and fleet are set up.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Setup {
+    /// When nats-server writes to disk
+    #[arg(long, value_enum, default_value = "default")]
+    pub(crate) sync: Sync,
+    /// How the services run
+    #[arg(long, value_enum, default_value = "fleet")]
+    pub(crate) shape: Shape,
+    /// Senders of a fleet
+    #[arg(long, default_value_t = 1)]
+    pub(crate) senders: usize,
+}
+
 /// A fleet with its servers; all end with it.
 pub(crate) struct World {
     pub(crate) nats: TestNats,
@@ -39,7 +55,7 @@ pub(crate) struct World {
     /// The admin server of the process that is posted to.
     pub(crate) admin_url: String,
     pub(crate) token: String,
-    fleet: Vec<Process>,
+    fleet: Vec<(&'static str, Process)>,
     _database: TestDatabase,
 }
 
@@ -49,35 +65,36 @@ impl World {
     /// # Errors
     /// When there is no release build beside this program.
     pub(crate) async fn start(
-        sync: Sync,
-        shape: Shape,
+        setup: Setup,
         adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
         let posthorn = beside_us("posthorn")?;
         let nats = TestNats::start_with(|options| {
-            options.sync = match sync {
+            options.sync = match setup.sync {
                 Sync::Always => SyncInterval::Always,
                 Sync::Default => SyncInterval::ServerDefault,
             };
         });
         let (nats, database) = tokio::join!(nats, TestDatabase::empty());
         let settings = adjust(Settings::new(&nats.url(), database.url()));
-        let start = |role: &str| {
-            Process::builder(&posthorn)
+        let start = |role: &'static str| {
+            let process = Process::builder(&posthorn)
                 .arg(role)
                 .envs(settings.pairs().iter().cloned())
-                .start()
+                .start();
+            (role, process)
         };
-        let mut fleet: Vec<Process> = match shape {
+        let mut fleet: Vec<(&str, Process)> = match setup.shape {
             Shape::One => vec![start("all")],
             Shape::Fleet => {
-                start("migrate").wait_exit_code(0, START).await;
-                let roles = ["ingest", "api", "fanout", "sender", "recorder"];
-                roles.map(start).into()
+                start("migrate").1.wait_exit_code(0, START).await;
+                let roles = ["ingest", "api", "fanout", "recorder"].into_iter();
+                let senders = std::iter::repeat_n("sender", setup.senders);
+                roles.chain(senders).map(start).collect()
             }
         };
         let mut admins = Vec::new();
-        for process in &mut fleet {
+        for (_role, process) in &mut fleet {
             let admin = process.wait_for_address("admin server listening", START);
             let admin = format!("http://{}", admin.await);
             process
@@ -85,14 +102,14 @@ impl World {
                 .await;
             admins.push(admin);
         }
-        let (door, api) = match shape {
+        let (door, api) = match setup.shape {
             Shape::One => (0, 0),
             Shape::Fleet => (0, 1),
         };
-        let ingest = fleet[door]
-            .wait_for_address("ingest listening", START)
-            .await;
-        let api = fleet[api].wait_for_address("api listening", START).await;
+        let ingest = &mut fleet[door].1;
+        let ingest = ingest.wait_for_address("ingest listening", START).await;
+        let api = &mut fleet[api].1;
+        let api = api.wait_for_address("api listening", START).await;
         let token = settings.token();
         Ok(Self {
             nats,
@@ -104,19 +121,16 @@ impl World {
             _database: database,
         })
     }
-}
 
-impl World {
-    /// Memory of all processes of the fleet that is in use now.
-    pub(crate) fn memory_mib(&self) -> f64 {
-        let of = |process: &Process| {
-            let status = format!("/proc/{}/status", process.pid());
-            let status = std::fs::read_to_string(status).unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-            let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-            kib.unwrap_or(f64::NAN) / 1024.0
-        };
-        self.fleet.iter().map(of).sum()
+    /// What nats-server and each process of the fleet have used so far, by name.
+    pub(crate) fn usage(&self) -> Vec<(&'static str, Usage)> {
+        let nats = self.nats.pid().map(|pid| ("nats-server", pid));
+        let fleet = self
+            .fleet
+            .iter()
+            .map(|(role, process)| (*role, process.pid()));
+        let all = nats.into_iter().chain(fleet);
+        all.map(|(name, pid)| (name, Usage::of(pid))).collect()
     }
 }
 

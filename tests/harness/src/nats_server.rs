@@ -55,6 +55,12 @@ impl TestNats {
         self.server.port()
     }
 
+    /// The server's process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
     /// Where the monitoring pages are, if `monitoring` was asked for.
     #[must_use]
     pub fn monitoring_url(&self) -> Option<String> {
