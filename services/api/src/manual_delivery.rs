@@ -55,6 +55,7 @@ pub(crate) fn job(
         deadline: now.plus(WINDOW),
         attempt: AttemptNumber::FIRST,
         trigger: Trigger::Manual,
+        bulk: false,
         not_before: Timestamp::default(),
     };
     DeliveryJob { meta, body }

@@ -35,6 +35,7 @@ pub fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJo
             deadline: meta.starts_at().plus(window),
             attempt: AttemptNumber::FIRST,
             trigger: Trigger::Scheduled,
+            bulk: false,
             not_before: Timestamp::default(),
         },
         body: event.body.clone(),

@@ -29,6 +29,10 @@ pub struct SenderConfig {
     pub parked_in_flight: usize,
     /// Of these, how many are for retries; no other kind takes them.
     pub retry_in_flight: usize,
+    /// Of these, how many are for replays; no other kind takes them.
+    pub replay_in_flight: usize,
+    /// Retries a second that go out beside fresh deliveries at least.
+    pub pace: u32,
     /// Requests in flight to one endpoint.
     pub endpoint_in_flight: usize,
     /// Jobs of one endpoint that wait in memory for a slot; more are parked on disk.
@@ -57,6 +61,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(30);
 const DEFAULT_IN_FLIGHT: usize = 4_096;
+const DEFAULT_PACE: u32 = 100;
 const DEFAULT_ENDPOINT_IN_FLIGHT: usize = 32;
 const DEFAULT_ENDPOINT_QUEUE: usize = 256;
 const DEFAULT_QUEUE: usize = 8_192;
@@ -72,7 +77,7 @@ impl SenderConfig {
     /// Reads the settings.
     #[must_use]
     pub fn from_env(env: &mut Env) -> Self {
-        let in_flight = env.number("POSTHORN_SENDER_IN_FLIGHT", DEFAULT_IN_FLIGHT, 3..=100_000);
+        let in_flight = env.number("POSTHORN_SENDER_IN_FLIGHT", DEFAULT_IN_FLIGHT, 4..=100_000);
         let config = Self {
             timeout: env.duration("POSTHORN_SENDER_TIMEOUT", DEFAULT_TIMEOUT),
             in_flight,
@@ -86,6 +91,12 @@ impl SenderConfig {
                 (in_flight * 3 / 10).max(1),
                 1..=100_000,
             ),
+            replay_in_flight: env.number(
+                "POSTHORN_SENDER_REPLAY_IN_FLIGHT",
+                (in_flight / 20).max(1),
+                1..=100_000,
+            ),
+            pace: env.number("POSTHORN_SENDER_PACE", DEFAULT_PACE, 1..=1_000_000),
             endpoint_in_flight: env.number(
                 "POSTHORN_SENDER_ENDPOINT_IN_FLIGHT",
                 DEFAULT_ENDPOINT_IN_FLIGHT,
@@ -134,6 +145,18 @@ impl SenderConfig {
         config
     }
 
+    /// Places for fresh, parked, retried and replayed deliveries.
+    pub(crate) fn places(&self) -> [usize; 4] {
+        let (parked, retry) = (self.parked_in_flight, self.retry_in_flight);
+        let replay = self.replay_in_flight;
+        [
+            self.in_flight - parked - retry - replay,
+            parked,
+            retry,
+            replay,
+        ]
+    }
+
     fn check(&self, env: &mut Env) {
         env.check(TIMEOUT_RANGE.contains(&self.timeout), || {
             "POSTHORN_SENDER_TIMEOUT: expected from 100ms to 30s".to_owned()
@@ -144,10 +167,11 @@ impl SenderConfig {
              could not finish"
                 .to_owned()
         });
-        let not_fresh = self.parked_in_flight + self.retry_in_flight;
+        let not_fresh = self.parked_in_flight + self.retry_in_flight + self.replay_in_flight;
         env.check(not_fresh < self.in_flight, || {
-            "POSTHORN_SENDER_PARKED_IN_FLIGHT and POSTHORN_SENDER_RETRY_IN_FLIGHT: expected \
-             together less than POSTHORN_SENDER_IN_FLIGHT"
+            "POSTHORN_SENDER_PARKED_IN_FLIGHT, POSTHORN_SENDER_RETRY_IN_FLIGHT and \
+             POSTHORN_SENDER_REPLAY_IN_FLIGHT: expected together less than \
+             POSTHORN_SENDER_IN_FLIGHT"
                 .to_owned()
         });
         env.check(QUEUE_BYTES_RANGE.contains(&self.queue_bytes), || {
@@ -225,7 +249,7 @@ mod tests {
             (("POSTHORN_GRACE", "5s"), "POSTHORN_GRACE: "),
             (
                 ("POSTHORN_SENDER_PARKED_IN_FLIGHT", "4096"),
-                "POSTHORN_SENDER_PARKED_IN_FLIGHT and ",
+                "POSTHORN_SENDER_PARKED_IN_FLIGHT, ",
             ),
             (
                 ("POSTHORN_SENDER_QUEUE_BYTES", "1KiB"),

@@ -171,13 +171,16 @@ impl<J> Lanes<J> {
         Offer::Taken
     }
 
-    /// Parking a job ended; `stored` tells whether the lane has one delivery more.
-    pub fn parked(&mut self, id: &EndpointId, stored: bool, now: Timestamp) {
-        if let Some(endpoint) = self.endpoints.get_mut(id) {
+    /// Parking a job ended; `stored` tells whether the lane has one delivery more. Only those in the
+    /// `next` lane were told of before, by [`Offer::Park`] or [`Lanes::held_jobs`].
+    pub fn parked(&mut self, id: &EndpointId, lane: Lane, stored: bool, now: Timestamp) {
+        if let Some(endpoint) = self.endpoints.get_mut(id)
+            && lane == Lane::Next
+        {
             endpoint.parking = endpoint.parking.saturating_sub(1);
         }
         if stored {
-            self.placed(id, Lane::Next, 1, Timestamp::default());
+            self.placed(id, lane, 1, Timestamp::default());
         }
         self.tidy(id, now);
     }

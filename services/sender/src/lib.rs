@@ -28,6 +28,7 @@ pub mod lanes;
 mod memory;
 mod ordered;
 pub mod ownership;
+mod pace;
 mod parking;
 mod partition;
 mod places;

@@ -1,4 +1,4 @@
-//! Parking a job on disk: to the end of its endpoint's `next` lane, then out of JOBS.
+//! Parking a job on disk: to the end of a lane of its endpoint, then out of JOBS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,25 +22,27 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn park(
     shared: Arc<Shared>,
     taken: Box<Taken>,
+    lane: Lane,
     reports: UnboundedSender<Happened>,
 ) {
     let Taken { message, job, .. } = *taken;
     let endpoint = job.meta.endpoint.clone();
     let parked = |stored| Happened::Parked {
         endpoint: endpoint.clone(),
+        lane,
         dedup_id: job.meta.dedup_id(),
         stored,
     };
     let report = Report::new(reports, parked(false));
     let span = job_span(&job, "park jobs", "waiting");
     trace_context::adopt(&span, message.headers());
-    let lane = WaitingSubject {
-        lane: Lane::Next,
+    let subject = WaitingSubject {
+        lane,
         endpoint: endpoint.clone(),
     };
     let published = shared
         .bus
-        .publish_waiting(&lane, &job)
+        .publish_waiting(&subject, &job)
         .instrument(span)
         .await;
     let stored = match published {

@@ -21,6 +21,7 @@ use crate::job::{self, KEEP_ALIVE};
 use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
 use crate::memory::Memory;
 use crate::ordered::{self, Moved, Ordered};
+use crate::pace::Pace;
 use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
 use crate::{intake, parking, visit};
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) pull_window: usize,
     pub(crate) places: Places,
+    pub(crate) pace: Pace,
     pub(crate) memory: Memory,
 }
 
@@ -202,12 +204,13 @@ impl Owner {
             Happened::Came(taken) => self.offer(taken),
             Happened::Parked {
                 endpoint,
+                lane,
                 dedup_id,
                 stored,
             } => {
                 self.running -= 1;
                 self.in_hand.remove(&dedup_id);
-                self.lanes.parked(&endpoint, stored, now);
+                self.lanes.parked(&endpoint, lane, stored, now);
             }
             Happened::Listed(found) => {
                 self.running -= 1;
@@ -274,7 +277,7 @@ impl Owner {
         metric::Counter::SenderBreakersOpened.add(opened, &[]);
         if !self.stop.is_cancelled() {
             for taken in self.lanes.held_jobs(endpoint, now) {
-                self.park(taken);
+                self.park(taken, Lane::Next);
             }
         }
     }
@@ -296,6 +299,10 @@ impl Owner {
             // The ack of our first copy covers it.
             return;
         }
+        if taken.job.meta.bulk {
+            return self.park(taken, Lane::Replay);
+        }
+        self.shared.pace.fresh_came();
         taken.room = self.shared.memory.room_to_wait();
         let room = taken.room.is_some();
         if room {
@@ -308,13 +315,13 @@ impl Owner {
             self.lanes.ask_for_probe(&endpoint, now());
         }
         if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room, now()) {
-            self.park(taken);
+            self.park(taken, Lane::Next);
         }
     }
 
-    fn park(&mut self, taken: Box<Taken>) {
+    fn park(&mut self, taken: Box<Taken>, lane: Lane) {
         self.running += 1;
-        let parking = parking::park(Arc::clone(&self.shared), taken, self.report.clone());
+        let parking = parking::park(Arc::clone(&self.shared), taken, lane, self.report.clone());
         self.shared.shutdown.spawn("park", parking);
     }
 

@@ -4,7 +4,7 @@
 //! thousand retries that come due together hold up no first attempt.
 
 use posthorn_chassis::metric;
-use posthorn_event_schema::subject::Lane;
+use posthorn_event_schema::subject::{Lane, Rank};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What a place is for.
@@ -16,15 +16,17 @@ pub(crate) enum Kind {
     Parked,
     /// An attempt after the first.
     Retry,
+    /// One of many that a person asked for.
+    Replay,
 }
 
 impl Kind {
     /// What a delivery of this lane needs.
     pub(crate) fn of(lane: Lane) -> Self {
-        if lane.is_retry() {
-            Self::Retry
-        } else {
-            Self::Parked
+        match lane.rank() {
+            Rank::First => Self::Parked,
+            Rank::Retry => Self::Retry,
+            Rank::Replay => Self::Replay,
         }
     }
 
@@ -33,6 +35,7 @@ impl Kind {
             Self::Fresh => "sender_fresh_in_flight",
             Self::Parked => "sender_parked_in_flight",
             Self::Retry => "sender_retry_in_flight",
+            Self::Replay => "sender_replay_in_flight",
         }
     }
 }
@@ -43,17 +46,19 @@ pub(crate) struct Places {
     fresh: Semaphore,
     parked: Semaphore,
     retry: Semaphore,
+    replay: Semaphore,
     count: usize,
 }
 
 impl Places {
     /// So many places for each kind.
-    pub(crate) fn new(fresh: usize, parked: usize, retry: usize) -> Self {
+    pub(crate) fn new([fresh, parked, retry, replay]: [usize; 4]) -> Self {
         Self {
             fresh: Semaphore::new(fresh),
             parked: Semaphore::new(parked),
             retry: Semaphore::new(retry),
-            count: fresh + parked + retry,
+            replay: Semaphore::new(replay),
+            count: fresh + parked + retry + replay,
         }
     }
 
@@ -69,7 +74,7 @@ impl Places {
 
     /// Requests in flight now.
     pub(crate) fn taken(&self) -> usize {
-        let pools = [&self.fresh, &self.parked, &self.retry];
+        let pools = [&self.fresh, &self.parked, &self.retry, &self.replay];
         let free: usize = pools.map(Semaphore::available_permits).iter().sum();
         self.count.saturating_sub(free)
     }
@@ -79,6 +84,7 @@ impl Places {
             Kind::Fresh => &self.fresh,
             Kind::Parked => &self.parked,
             Kind::Retry => &self.retry,
+            Kind::Replay => &self.replay,
         }
     }
 }
@@ -93,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_kind_without_a_free_place_holds_up_no_other() {
-        let places = Places::new(1, 1, 1);
+        let places = Places::new([1; 4]);
         let retry = places.take(Kind::Retry).await;
         let another = timeout(Duration::from_millis(20), places.take(Kind::Retry));
         assert!(another.await.is_err());

@@ -33,6 +33,7 @@ pub(crate) enum Happened {
     /// Parking a job ended; `stored` tells whether its lane has one delivery more.
     Parked {
         endpoint: EndpointId,
+        lane: Lane,
         dedup_id: String,
         stored: bool,
     },
@@ -144,6 +145,7 @@ mod tests {
         assert!(reports.recv().await.is_some());
         report.tell(Happened::Parked {
             endpoint: EndpointId::parse("ep_a").unwrap(),
+            lane: Lane::Next,
             dedup_id: "d#1".to_owned(),
             stored: true,
         });

@@ -15,6 +15,7 @@ use crate::endpoint::Endpoints;
 use crate::lanes::Limits;
 use crate::memory::Memory;
 use crate::ownership::Ownership;
+use crate::pace::Pace;
 use crate::partition::Shared;
 use crate::places::Places;
 use crate::request::Style;
@@ -50,8 +51,6 @@ impl Sender {
             schedule: Arc::new(config.retry_schedule.clone()),
             withdrawn: Arc::default(),
         };
-        let (parked, retry) = (config.parked_in_flight, config.retry_in_flight);
-        let places = Places::new(config.in_flight - parked - retry, parked, retry);
         let shared = Arc::new(Shared {
             bus: bus.clone(),
             attempts,
@@ -62,7 +61,8 @@ impl Sender {
                 breaker_open: config.breaker_open,
             },
             pull_window: config.pull_window,
-            places,
+            places: Places::new(config.places()),
+            pace: Pace::new(config.pace),
             memory: Memory::new(config.queue, config.queue_bytes),
         });
         let gate = context.readiness.gate("partitions");

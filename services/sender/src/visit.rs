@@ -42,7 +42,9 @@ pub(crate) async fn visit(
         })
     };
     let mut report = Report::new(reports, unknown());
-    let _place = shared.places.take(Kind::of(lane.lane)).await;
+    let kind = Kind::of(lane.lane);
+    let _place = shared.places.take(kind).await;
+    shared.pace.turn(kind).await;
     let waiting = match shared.bus.waiting_next(&lane, from).await {
         Ok(Some(waiting)) => waiting,
         Ok(None) => return report.tell(read(Head::Empty)),

@@ -58,6 +58,9 @@ pub struct JobMeta {
     pub attempt: AttemptNumber,
     /// What asked for it.
     pub trigger: Trigger,
+    /// One of many that a person asked for: it goes behind everything else of its endpoint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bulk: bool,
     /// The attempt must not start before this moment.
     pub not_before: Timestamp,
 }

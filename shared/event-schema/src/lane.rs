@@ -11,6 +11,8 @@ use crate::{AttemptNumber, EndpointId, Partition, Timestamp};
 pub enum Lane {
     /// `next`: the endpoint was busy.
     Next,
+    /// `replay`: one of many that a person asked for, behind everything else.
+    Replay,
     /// `a<n>-<milliseconds>`: until attempt n is due. The wait is part of the name, because types of
     /// events have schedules of their own, and schedules change.
     Attempt {
@@ -24,6 +26,17 @@ pub enum Lane {
         /// Buckets since the Unix epoch.
         bucket: u64,
     },
+}
+
+/// The kinds of work in the waiting room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// First attempts.
+    First,
+    /// Attempts after the first.
+    Retry,
+    /// What a person asked for in bulk.
+    Replay,
 }
 
 impl Lane {
@@ -46,15 +59,21 @@ impl Lane {
         Self::At { bucket }
     }
 
-    /// Whether what waits there has been attempted before.
+    /// What kind of work waits there.
     #[must_use]
-    pub fn is_retry(self) -> bool {
-        self != Self::Next
+    pub fn rank(self) -> Rank {
+        match self {
+            Self::Next => Rank::First,
+            Self::Replay => Rank::Replay,
+            Self::Attempt { .. } | Self::At { .. } => Rank::Retry,
+        }
     }
 
     fn parse(token: &str) -> Option<Self> {
-        if token == "next" {
-            return Some(Self::Next);
+        match token {
+            "next" => return Some(Self::Next),
+            "replay" => return Some(Self::Replay),
+            _ => {}
         }
         if let Some(bucket) = token.strip_prefix('t') {
             let bucket = bucket.parse().ok()?;
@@ -75,6 +94,7 @@ impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Next => f.write_str("next"),
+            Self::Replay => f.write_str("replay"),
             Self::Attempt {
                 number,
                 wait_ms: None,
@@ -137,6 +157,7 @@ mod tests {
         let number = AttemptNumber::new(12);
         let lanes = [
             Lane::Next,
+            Lane::Replay,
             Lane::attempt(number, Duration::from_millis(250)),
             Lane::Attempt {
                 number,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-pub use crate::lane::{Lane, WaitingSubject};
+pub use crate::lane::{Lane, Rank, WaitingSubject};
 use crate::{
     ApplicationId, ApplicationRef, Door, EndpointId, EventId, EventType, IdError, NameError,
     Outcome, Partition,

@@ -246,7 +246,8 @@ async fn deliver(worker: &Worker, replay: &Replay, event: &ReplayEvent) -> Resul
     };
     worker.pace.turn().await;
     let (endpoint, run) = (&replay.endpoint, &replay.run);
-    let job = manual_delivery::job(&event, body, endpoint, run, moment::now());
+    let mut job = manual_delivery::job(&event, body, endpoint, run, moment::now());
+    job.meta.bulk = true;
     match worker.bus.publish_job(&job).await {
         Ok(_stored) => Ok(true),
         Err(PublishError::TooLarge(_)) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use posthorn_event_schema::Timestamp;
-use posthorn_event_schema::subject::Lane;
+use posthorn_event_schema::subject::{Lane, Rank};
 
 use super::health::Health;
 use super::throttle::Throttle;
@@ -81,32 +81,33 @@ impl<J> Endpoint<J> {
             return None;
         }
         if fifo && self.has_retries() {
-            return self.due_lane(now, true).map(Next::Head);
+            return self.due_lane(now, Rank::Retry).map(Next::Head);
         }
-        let parked = self.due_lane(now, false);
+        let parked = self.due_lane(now, Rank::First);
         let has_first = !self.queue.is_empty() || parked.is_some();
         // Retries get a quarter of the slots while first attempts wait, and all of them otherwise.
         let retry_fits = !has_first || self.retrying < (allowed / 4).max(1);
-        if let Some(retry) = self.due_lane(now, true).filter(|_| retry_fits) {
+        if let Some(retry) = self.due_lane(now, Rank::Retry).filter(|_| retry_fits) {
             return Some(Next::Head(retry));
         }
-        // What waits in memory came before what is parked.
-        if self.queue.is_empty() {
-            parked.map(Next::Head)
-        } else {
-            Some(Next::Job)
+        // What waits in memory came before what is parked, and replays go behind everything.
+        if !self.queue.is_empty() {
+            return Some(Next::Job);
         }
+        parked
+            .or_else(|| self.due_lane(now, Rank::Replay))
+            .map(Next::Head)
     }
 
     fn has_retries(&self) -> bool {
         let mut lanes = self.lanes.iter();
-        lanes.any(|(lane, state)| lane.is_retry() && !state.is_idle())
+        lanes.any(|(lane, state)| lane.rank() == Rank::Retry && !state.is_idle())
     }
 
-    fn due_lane(&self, now: Timestamp, retries: bool) -> Option<Lane> {
+    fn due_lane(&self, now: Timestamp, rank: Rank) -> Option<Lane> {
         self.lanes
             .iter()
-            .find(|(lane, state)| lane.is_retry() == retries && state.is_due(now))
+            .find(|(lane, state)| lane.rank() == rank && state.is_due(now))
             .map(|(lane, _)| *lane)
     }
 
@@ -124,14 +125,14 @@ impl<J> Endpoint<J> {
     /// A slot and a share of the rate are taken.
     pub(super) fn start(&mut self, lane: Option<Lane>, now: Timestamp) {
         self.in_flight += 1;
-        self.retrying += usize::from(lane.is_some_and(Lane::is_retry));
+        self.retrying += usize::from(is_retry(lane));
         self.throttle.take(now);
     }
 
     /// The slot is free again.
     pub(super) fn free_slot(&mut self, lane: Option<Lane>) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let retries = usize::from(lane.is_some_and(Lane::is_retry));
+        let retries = usize::from(is_retry(lane));
         self.retrying = self.retrying.saturating_sub(retries);
     }
 
@@ -161,8 +162,9 @@ impl<J> Endpoint<J> {
     pub(super) fn next_alarm(&self, fifo: bool, now: Timestamp) -> Option<Timestamp> {
         let retries_only = fifo && self.has_retries();
         let heads = self.lanes.iter();
-        let heads =
-            heads.filter(|(lane, state)| state.stored > 0 && (lane.is_retry() || !retries_only));
+        let heads = heads.filter(|(lane, state)| {
+            state.stored > 0 && (lane.rank() == Rank::Retry || !retries_only)
+        });
         let first = heads.map(|(_, state)| state.due).min();
         let first = if self.queue.is_empty() || retries_only {
             first?
@@ -172,6 +174,10 @@ impl<J> Endpoint<J> {
         let opens = self.held_until().max(self.throttle.opens_at());
         Some(first.max(opens)).filter(|at| *at > now)
     }
+}
+
+fn is_retry(lane: Option<Lane>) -> bool {
+    lane.is_some_and(|lane| lane.rank() == Rank::Retry)
 }
 
 /// What is known of a lane on disk.

@@ -51,7 +51,7 @@ fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(0)]);
     assert_eq!(lanes.offer(&ep("a"), 1, true, at(0)), Offer::Taken);
     assert_eq!(lanes.offer(&ep("a"), 2, true, at(0)), Offer::Park(2));
-    lanes.parked(&ep("a"), true, at(0));
+    lanes.parked(&ep("a"), Lane::Next, true, at(0));
     lanes.finished(&ep("a"), Origin::Memory, Finish::default(), at(0));
     assert_eq!(starts(&mut lanes, at(0)), [Start::Job(1)]);
     assert_eq!(
@@ -59,7 +59,7 @@ fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
         Offer::Park(3),
         "2 is parked, so 3 goes behind it"
     );
-    lanes.parked(&ep("a"), true, at(0));
+    lanes.parked(&ep("a"), Lane::Next, true, at(0));
     lanes.finished(&ep("a"), Origin::Memory, Finish::default(), at(0));
     let next = WaitingSubject {
         lane: Lane::Next,
@@ -176,7 +176,7 @@ fn a_receivers_wish_holds_back_all_its_deliveries() {
     assert_eq!(lanes.held_jobs(&ep("a"), at(0)), [1], "not kept in memory");
     assert_eq!(lanes.offer(&ep("a"), 2, true, at(0)), Offer::Park(2));
     for _ in 0..2 {
-        lanes.parked(&ep("a"), true, at(0));
+        lanes.parked(&ep("a"), Lane::Next, true, at(0));
     }
     assert_eq!(starts(&mut lanes, at(59)), []);
     assert_eq!(lanes.next_timer(), Some(at(60)));
@@ -354,7 +354,7 @@ fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
     let parked = lanes.held_jobs(&ep("a"), at(5)).len();
     assert!(parked > 0 && lanes.queued() == 0);
     for _ in 0..parked {
-        lanes.parked(&ep("a"), true, at(5));
+        lanes.parked(&ep("a"), Lane::Next, true, at(5));
     }
     assert_eq!(starts(&mut lanes, at(20)), []);
     lanes.ask_for_probe(&ep("a"), at(20));
@@ -393,7 +393,7 @@ fn a_rate_is_kept_also_when_nothing_goes_on_in_between() {
         lanes.set_rate(&ep("a"), Some(5));
         if lanes.offer(&ep("a"), 0, true, tick(n)) == Offer::Park(0) {
             // Not stored: it is offered again in our stead.
-            lanes.parked(&ep("a"), false, tick(n));
+            lanes.parked(&ep("a"), Lane::Next, false, tick(n));
         }
         while lanes.next_start(tick(n)).is_some() {
             started.push(n);
@@ -401,4 +401,32 @@ fn a_rate_is_kept_also_when_nothing_goes_on_in_between() {
         }
     }
     assert_eq!(started, [0, 20, 40, 60, 80]);
+}
+
+#[test]
+fn replays_go_behind_everything_else_and_hold_up_nothing() {
+    let mut lanes = lanes(1, 10);
+    lanes.parked(&ep("a"), Lane::Replay, true, at(0));
+    lanes.placed(&ep("a"), retry(2), 1, at(0));
+    assert_eq!(
+        lanes.offer(&ep("a"), 1, true, at(0)),
+        Offer::Taken,
+        "a replay that waits parks no newcomer"
+    );
+    let mut order = Vec::new();
+    while let Some(start) = lanes.next_start(at(0)) {
+        let origin = match start {
+            Start::Job(_) => {
+                order.push(None);
+                Origin::Memory
+            }
+            Start::Head { lane, .. } => {
+                order.push(Some(lane.lane));
+                lanes.head_read(&ep("a"), lane.lane, Head::Due { sequence: 1 }, at(0));
+                from_lane(lane.lane, 1)
+            }
+        };
+        lanes.finished(&ep("a"), origin, Finish::default(), at(0));
+    }
+    assert_eq!(order, [Some(retry(2)), None, Some(Lane::Replay)]);
 }

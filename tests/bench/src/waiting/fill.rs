@@ -97,6 +97,7 @@ fn job(customer: &Customer, number: u32, filling: &Filling) -> anyhow::Result<De
             deadline: now.plus(DELIVERY_WINDOW),
             attempt: AttemptNumber::new(filling.attempt),
             trigger: Trigger::Scheduled,
+            bulk: false,
             not_before: filling.due,
         },
         body: Bytes::from(format!(r#"{{"n":{number},"filler":"{filler}"}}"#)),

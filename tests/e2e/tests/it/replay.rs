@@ -1,13 +1,14 @@
 //! Recovering an endpoint that was down, also while the process that does it is killed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use posthorn_e2e::client::text;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Client, Fleet, Producer, Role, Settings, Stack};
 use posthorn_event_schema::Timestamp;
-use posthorn_harness::{Behaviour, Receiver, TestNats, eventually};
+use posthorn_harness::{Behaviour, Received, Receiver, TestNats, eventually};
 use serde_json::{Value, json};
 
 use crate::SOON;
@@ -184,5 +185,47 @@ async fn what_was_called_off_ends_without_another_attempt_and_can_be_resent() {
     let resend = format!("/app/{app}/msg/event_1/endpoint/{endpoint}/resend");
     assert_eq!(stack.client.post(&resend, &json!({})).await.status, 202);
     receiver.wait_for("/hook", 2, SOON).await;
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_fresh_event_overtakes_a_replay() {
+    const REPLAYED: usize = 60;
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::Status(500));
+    let one_at_a_time = |settings| {
+        failing_fast(settings)
+            .with("POSTHORN_SENDER_ENDPOINT_IN_FLIGHT", "1")
+            .with("POSTHORN_API_REPLAY_RATE", "1000")
+    };
+    let stack = Stack::start_with(one_at_a_time).await;
+    let app = stack.client.application("acme").await;
+    let (endpoint, _) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let producer = stack.producer().await;
+    exhaust(&stack.client, &producer, &endpoint, REPLAYED).await;
+
+    receiver.clear();
+    let slowly = Behaviour::Delay {
+        wait: Duration::from_millis(100),
+        then: Box::new(Behaviour::Status(200)),
+    };
+    receiver.set("/hook", slowly);
+    let id = recover(&stack.client, &endpoint).await;
+    finished(&stack.client, &id, REPLAYED).await;
+    let replayed = receiver.count("/hook");
+    assert!(replayed < REPLAYED / 2, "{replayed} were replayed already");
+    let fresh = r#"{"id":"event_fresh","data":1}"#;
+    producer.publish("posthorn.events.acme.a", fresh).await;
+    receiver.wait_for("/hook", REPLAYED + 1, SOON).await;
+    let arrived = receiver.received("/hook");
+    let is_fresh = |request: &Arc<Received>| request.header("svix-id") == Some("event_fresh");
+    let place = arrived.iter().position(is_fresh);
+    let place = place.expect("the fresh event arrived");
+    // Those that went out while it was on its way, which takes about one of them.
+    assert!(
+        place < replayed + 20,
+        "{replayed} of the replay came before it was published, {place} in all"
+    );
+    each_once(&receiver, REPLAYED + 1).await;
     stack.stop().await;
 }
