@@ -52,6 +52,7 @@ pub(crate) fn job(
         deliver_at: None,
         expires_at: None,
         order: None,
+        line: None,
         deadline: now.plus(WINDOW),
         attempt: AttemptNumber::FIRST,
         trigger: Trigger::Manual,

@@ -184,6 +184,7 @@ impl Told<'_> {
             retention_hours: RETENTION_HOURS,
             deliver_at: None,
             expires_at: None,
+            ordering_key: None,
             config_revision: None,
             trace_id: None,
         };

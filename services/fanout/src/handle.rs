@@ -12,8 +12,8 @@ use posthorn_bus::{Bus, BusError, Message, PublishError, Refused, trace_context}
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, error_chain, metric};
 use posthorn_event_schema::{
-    ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FrameError, Outcome, Timestamp,
-    Verdict,
+    ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FrameError, OrderingKey, Outcome,
+    Timestamp, Verdict,
 };
 use tracing::{Instrument, Span};
 
@@ -124,7 +124,11 @@ impl Handler {
         }
         if source == Source::Events {
             let place = message.stream_sequence();
-            jobs.iter_mut().for_each(|job| job.meta.order = Some(place));
+            let line = event.meta.ordering_key.as_ref().map(OrderingKey::line);
+            for job in &mut jobs {
+                job.meta.order = Some(place);
+                job.meta.line = line.filter(|_| job.meta.callback.is_none());
+            }
         }
         let matched = jobs.len();
         describe(&event, matched);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use posthorn_event_schema::{
     ApplicationSnapshot, Channel, Event, EventId, EventMeta, EventObject, EventType, NativeEvent,
-    ProducerKey, SchemaVersion, Timestamp,
+    OrderingKey, ProducerKey, SchemaVersion, Timestamp,
 };
 use posthorn_signing::digest::Sha256Digest;
 
@@ -26,6 +26,8 @@ pub struct Candidate {
     pub deliver_at: Option<Timestamp>,
     /// After it nobody wants to know any more; `None` = never.
     pub expires_at: Option<Timestamp>,
+    /// Events with the same one reach each endpoint in their order; `None` = in no order.
+    pub ordering_key: Option<OrderingKey>,
 }
 
 /// What endpoints will receive, by the kind of door.
@@ -74,29 +76,28 @@ impl Candidate {
             .map(Channel::as_str)
             .collect::<Vec<_>>()
             .join("\n");
-        Sha256Digest::of_parts(&[
+        let moment = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+        let (tags, retention) = (self.tags.join("\n"), self.retention_hours.to_be_bytes());
+        let key = self.producer_key.as_ref().map_or("", ProducerKey::as_str);
+        let (deliver_at, expires_at) = (moment(self.deliver_at), moment(self.expires_at));
+        let mut parts: Vec<&[u8]> = vec![
             kind,
             self.event_type.as_str().as_bytes(),
             id.as_bytes(),
             timestamp.as_bytes(),
             body,
             channels.as_bytes(),
-            self.tags.join("\n").as_bytes(),
-            self.producer_key
-                .as_ref()
-                .map_or("", ProducerKey::as_str)
-                .as_bytes(),
-            &self.retention_hours.to_be_bytes(),
-            self.deliver_at
-                .map(|at| at.to_string())
-                .unwrap_or_default()
-                .as_bytes(),
-            self.expires_at
-                .map(|at| at.to_string())
-                .unwrap_or_default()
-                .as_bytes(),
-        ])
-        .to_hex()
+            tags.as_bytes(),
+            key.as_bytes(),
+            &retention,
+            deliver_at.as_bytes(),
+            expires_at.as_bytes(),
+        ];
+        // Only then: what earlier builds said of a request holds.
+        if let Some(key) = &self.ordering_key {
+            parts.push(key.as_str().as_bytes());
+        }
+        Sha256Digest::of_parts(&parts).to_hex()
     }
 
     /// Bytes that the event will hold, about.
@@ -141,6 +142,7 @@ impl Candidate {
             trace_id,
             deliver_at: self.deliver_at,
             expires_at: self.expires_at,
+            ordering_key: self.ordering_key,
             config_revision: Some(config_revision),
         };
         Event { meta, body }
@@ -156,6 +158,7 @@ mod tests {
         Candidate {
             event_type: event.event_type.clone(),
             expires_at: event.expires_at,
+            ordering_key: event.ordering_key.clone(),
             content: Content::Native(event),
             channels: vec![],
             tags: vec![],

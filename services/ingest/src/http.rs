@@ -81,6 +81,9 @@ struct EventIn {
     /// After it no attempt starts: what is not delivered by then ends as expired.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// Events with the same one reach each endpoint in the order of their acceptance, one at a time.
+    #[schema(min_length = 1, max_length = 256)]
+    ordering_key: Option<String>,
 }
 
 /// The answer to a native event.

@@ -196,6 +196,7 @@ pub fn native_candidate(event: NativeEvent) -> Candidate {
     Candidate {
         event_type: event.event_type.clone(),
         expires_at: event.expires_at,
+        ordering_key: event.ordering_key.clone(),
         content: Content::Native(event),
         channels: Vec::new(),
         tags: Vec::new(),

@@ -6,7 +6,7 @@ mod check;
 use std::time::Duration;
 
 use bytes::Bytes;
-use posthorn_event_schema::{Event, EventType, Timestamp};
+use posthorn_event_schema::{Event, EventType, OrderingKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -48,6 +48,9 @@ pub struct MessageIn {
     /// After it no attempt starts: what is not delivered by then ends as expired.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// Messages with the same one reach each endpoint in the order of their acceptance, one at a time.
+    #[schema(min_length = 1, max_length = 256)]
+    ordering_key: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -120,6 +123,9 @@ impl MessageIn {
         let expires_at = self
             .expires_at
             .and_then(|text| check::expires_at(&text, begins, &mut problems));
+        let ordering_key = self
+            .ordering_key
+            .and_then(|text| check::keep(OrderingKey::parse(&text), "orderingKey", &mut problems));
         match event_type {
             Some(event_type) if problems.is_empty() => Ok(Candidate {
                 event_type,
@@ -130,6 +136,7 @@ impl MessageIn {
                 retention_hours,
                 deliver_at,
                 expires_at,
+                ordering_key,
             }),
             _ => Err(problems),
         }

@@ -261,6 +261,7 @@ impl Attempts {
         let failed = Failed {
             endpoint: &job.meta.endpoint,
             attempt: job.meta.attempt,
+            line: job.meta.line,
             once: job.meta.trigger == Trigger::Manual || job.meta.callback.is_some(),
             ended_at,
             deadline: job.meta.deadline,

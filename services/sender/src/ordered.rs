@@ -1,8 +1,9 @@
-//! Endpoints that get their deliveries in order, one at a time.
+//! Deliveries that go out in order, one at a time: all of an endpoint that asks for it, and those of an
+//! endpoint whose events have the same ordering key.
 //!
 //! The order is that of EVENTS. Several fan-outs work at a time, senders die and hand over, and jobs
 //! are handed out again after a while: so the order in which jobs come says nothing. Instead, the
-//! owner of the partition moves an endpoint's jobs from JOBS to the endpoint's `next` lane, and only
+//! owner of the partition moves the jobs of such a [`Line`] from JOBS to a lane of its own, and only
 //! those of events up to which fan-out is complete ([`plan`]): none can come later that belongs before
 //! them. The lane is a FIFO on disk, and its owner attempts its head alone ([`crate::lanes`]).
 //!
@@ -16,8 +17,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use posthorn_bus::consumer::Receipt;
-use posthorn_event_schema::EndpointId;
-use posthorn_event_schema::subject::Lane;
+use posthorn_event_schema::subject::{self, Lane};
+use posthorn_event_schema::{EndpointId, OrderingLine};
 
 pub(crate) use mover::{Moved, move_jobs};
 
@@ -27,9 +28,36 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause before that, also when NATS does not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a partition has to do with endpoints that keep an order.
+/// Deliveries of an endpoint that go out one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Line {
+    pub(crate) endpoint: EndpointId,
+    /// Those of an ordering key; `None` = all of the endpoint's.
+    pub(crate) key: Option<OrderingLine>,
+}
+
+impl Line {
+    /// Where its deliveries wait for their first attempt.
+    pub(crate) fn lane(&self) -> Lane {
+        match self.key {
+            None => Lane::Next,
+            Some(line) => Lane::InLine { line, retry: None },
+        }
+    }
+
+    /// Where its jobs are in JOBS.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        let own = subject::job(&self.endpoint, self.key);
+        match self.key {
+            None => vec![own, subject::jobs_in_lines(&self.endpoint)],
+            Some(_) => vec![own],
+        }
+    }
+}
+
+/// What a partition has to do with deliveries that keep an order.
 #[derive(Default)]
-pub(crate) struct Ordered(HashMap<EndpointId, State>);
+pub(crate) struct Ordered(HashMap<Line, State>);
 
 #[derive(Default)]
 struct State {
@@ -47,9 +75,9 @@ struct State {
 }
 
 impl Ordered {
-    /// A job came; whether its endpoint's jobs are to be moved now.
-    pub(crate) fn came(&mut self, endpoint: &EndpointId, receipt: Receipt) -> bool {
-        let state = self.0.entry(endpoint.clone()).or_default();
+    /// A job came; whether its line's jobs are to be moved now.
+    pub(crate) fn came(&mut self, line: &Line, receipt: Receipt) -> bool {
+        let state = self.0.entry(line.clone()).or_default();
         let known = if state.moving {
             &mut state.late
         } else {
@@ -59,9 +87,9 @@ impl Ordered {
         state.begin()
     }
 
-    /// A lane was found at the beginning; whether the endpoint's jobs are to be moved now.
-    pub(crate) fn found(&mut self, endpoint: &EndpointId, lane: Lane, count: u64) -> bool {
-        let state = self.0.entry(endpoint.clone()).or_default();
+    /// A lane was found at the beginning; whether its line's jobs are to be moved now.
+    pub(crate) fn found(&mut self, line: &Line, lane: Lane, count: u64) -> bool {
+        let state = self.0.entry(line.clone()).or_default();
         state.found.push((lane, count));
         state.begin()
     }
@@ -70,10 +98,10 @@ impl Ordered {
     /// jobs are to be moved again, after which pause.
     pub(crate) fn moved(
         &mut self,
-        endpoint: &EndpointId,
+        line: &Line,
         moved: &Moved,
     ) -> (Vec<Receipt>, Vec<(Lane, u64)>, Option<Duration>) {
-        let Some(state) = self.0.get_mut(endpoint) else {
+        let Some(state) = self.0.get_mut(line) else {
             return (Vec::new(), Vec::new(), None);
         };
         let receipts = state.settle(moved);
@@ -85,7 +113,7 @@ impl Ordered {
         let more = !state.late.is_empty() || !moved.left.is_empty() || !moved.complete;
         state.receipts.extend(state.late.drain());
         if !more {
-            self.0.remove(endpoint);
+            self.0.remove(line);
             return (receipts, found, None);
         }
         let is_idle = moved.places.is_empty();

@@ -11,7 +11,7 @@ use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
-use posthorn_event_schema::{EndpointId, Partition, Timestamp, Trigger};
+use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp, Trigger};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::{self, KEEP_ALIVE};
 use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
 use crate::memory::Memory;
-use crate::ordered::{self, Moved, Ordered};
+use crate::ordered::{self, Line, Moved, Ordered};
 use crate::pace::Pace;
 use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
@@ -131,14 +131,23 @@ impl Owner {
 
     fn found(&mut self, subject: &WaitingSubject, count: u64) {
         let (endpoint, lane) = (&subject.endpoint, subject.lane);
-        if self.keeps_order(endpoint) {
-            if self.ordered.found(endpoint, lane, count) {
-                self.move_jobs(endpoint, Duration::ZERO);
+        if let Some(line) = self.line(endpoint, lane.line()) {
+            if self.ordered.found(&line, lane, count) {
+                self.move_jobs(&line, Duration::ZERO);
             }
         } else {
             self.lanes
                 .placed(endpoint, lane, count, Timestamp::default());
         }
+    }
+
+    /// The line that a delivery stands in, if its order matters.
+    fn line(&mut self, endpoint: &EndpointId, key: Option<OrderingLine>) -> Option<Line> {
+        let fifo = self.keeps_order(endpoint);
+        (fifo || key.is_some()).then(|| Line {
+            endpoint: endpoint.clone(),
+            key: key.filter(|_| !fifo),
+        })
     }
 
     fn keeps_order(&mut self, endpoint: &EndpointId) -> bool {
@@ -147,21 +156,21 @@ impl Owner {
         fifo
     }
 
-    fn move_jobs(&mut self, endpoint: &EndpointId, pause: Duration) {
+    fn move_jobs(&mut self, line: &Line, pause: Duration) {
         self.running += 1;
         let (stop, report) = (self.stop.clone(), self.report.clone());
         let shared = Arc::clone(&self.shared);
-        let moving = ordered::move_jobs(shared, endpoint.clone(), pause, stop, report);
+        let moving = ordered::move_jobs(shared, line.clone(), pause, stop, report);
         self.shared.shutdown.spawn("move jobs", moving);
     }
 
-    fn moved(&mut self, endpoint: &EndpointId, moved: &Moved) {
+    fn moved(&mut self, line: &Line, moved: &Moved) {
         self.running -= 1;
-        let (receipts, found, again) = self.ordered.moved(endpoint, moved);
-        let new = (moved.stored > 0).then_some((Lane::Next, moved.stored));
+        let (receipts, found, again) = self.ordered.moved(line, moved);
+        let new = (moved.stored > 0).then_some((line.lane(), moved.stored));
         for (lane, count) in found.into_iter().chain(new) {
             self.lanes
-                .placed(endpoint, lane, count, Timestamp::default());
+                .placed(&line.endpoint, lane, count, Timestamp::default());
         }
         if !receipts.is_empty() {
             self.shared.shutdown.spawn("ack moved jobs", async move {
@@ -171,7 +180,7 @@ impl Owner {
             });
         }
         if let Some(pause) = again.filter(|_| !self.stop.is_cancelled()) {
-            self.move_jobs(endpoint, pause);
+            self.move_jobs(line, pause);
         }
     }
 
@@ -218,7 +227,7 @@ impl Owner {
                     self.lanes.seen(&subject.endpoint, subject.lane, count);
                 }
             }
-            Happened::Moved { endpoint, moved } => self.moved(&endpoint, &moved),
+            Happened::Moved { line, moved } => self.moved(&line, &moved),
             Happened::HeadRead {
                 endpoint,
                 lane,
@@ -287,10 +296,13 @@ impl Owner {
             return;
         }
         let endpoint = taken.job.meta.endpoint.clone();
-        if self.keeps_order(&endpoint) {
+        if !taken.job.meta.bulk {
+            self.shared.pace.fresh_came();
+        }
+        if let Some(line) = self.line(&endpoint, taken.job.meta.line) {
             let Taken { message, .. } = *taken;
-            if self.ordered.came(&endpoint, message.into_receipt()) {
-                self.move_jobs(&endpoint, Duration::ZERO);
+            if self.ordered.came(&line, message.into_receipt()) {
+                self.move_jobs(&line, Duration::ZERO);
             }
             return;
         }
@@ -302,7 +314,6 @@ impl Owner {
         if taken.job.meta.bulk {
             return self.park(taken, Lane::Replay);
         }
-        self.shared.pace.fresh_came();
         taken.room = self.shared.memory.room_to_wait();
         let room = taken.room.is_some();
         if room {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::attempt::{Ended, Kept};
 use crate::lanes::Head;
-use crate::ordered::Moved;
+use crate::ordered::{Line, Moved};
 
 /// A job taken from JOBS, not yet acked.
 pub(crate) struct Taken {
@@ -39,8 +39,8 @@ pub(crate) enum Happened {
     },
     /// The waiting room was listed.
     Listed(Vec<(WaitingSubject, u64)>),
-    /// Jobs of an endpoint that keeps an order were moved to its lane.
-    Moved { endpoint: EndpointId, moved: Moved },
+    /// Jobs that keep an order were moved to their lane.
+    Moved { line: Line, moved: Moved },
     /// A lane's head was read.
     HeadRead {
         endpoint: EndpointId,

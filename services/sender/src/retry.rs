@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posthorn_chassis::env::{format_duration, parse_duration};
 use posthorn_event_schema::subject::Lane;
-use posthorn_event_schema::{AttemptNumber, EndpointId, Timestamp};
+use posthorn_event_schema::{AttemptNumber, EndpointId, OrderingLine, Timestamp};
 use posthorn_signing::digest::digest_parts;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
@@ -98,6 +98,8 @@ pub struct Failed<'a> {
     pub endpoint: &'a EndpointId,
     /// Which attempt failed.
     pub attempt: AttemptNumber,
+    /// The line that it stands in, which waits for it.
+    pub line: Option<OrderingLine>,
     /// There is no second attempt: a person asked for it, or it is a callback.
     pub once: bool,
     /// When it ended.
@@ -150,8 +152,12 @@ pub fn decide(failed: &Failed<'_>, schedule: &RetrySchedule) -> Decision {
         return Decision::Expired { at };
     }
     // The step's own lane comes due in order only as long as all who stand there wait as long.
-    let lane = if at == failed.ended_at.plus(wait) {
-        Lane::attempt(failed.attempt.next(), step)
+    let next = failed.attempt.next();
+    let lane = if let Some(line) = failed.line {
+        let retry = Some(next);
+        Lane::InLine { line, retry }
+    } else if at == failed.ended_at.plus(wait) {
+        Lane::attempt(next, step)
     } else {
         Lane::at(at)
     };
@@ -217,6 +223,7 @@ mod tests {
         Failed {
             endpoint,
             attempt: AttemptNumber::new(attempt),
+            line: None,
             once: false,
             ended_at: at(ended_at),
             deadline: at(48 * HOUR),

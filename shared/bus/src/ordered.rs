@@ -3,12 +3,13 @@
 //!
 //! All of it is answered by the stream's leader, so nothing that is stored is missed.
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::Info;
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::response::Response;
-use async_nats::jetstream::stream::RawMessageErrorKind;
+use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind};
+use async_nats::{HeaderMap, jetstream};
 use bytes::Bytes;
-use posthorn_event_schema::{EndpointId, Timestamp, subject};
+use posthorn_event_schema::Timestamp;
 use serde_json::json;
 
 use crate::topology::{Reader, Stream};
@@ -34,6 +35,20 @@ pub struct FannedOut {
     pub since: Timestamp,
 }
 
+const DOING: &str = "read jobs in order";
+
+fn stored(found: Result<StreamMessage, RawMessageError>) -> Result<Option<StoredJob>, BusError> {
+    match found {
+        Ok(message) => Ok(Some(StoredJob {
+            sequence: message.sequence,
+            payload: message.payload,
+            headers: message.headers,
+        })),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(BusError::request(DOING)(error)),
+    }
+}
+
 impl Bus {
     /// How far fan-out is: whatever an event up to there led to was stored before this was asked.
     ///
@@ -53,30 +68,29 @@ impl Bus {
         }
     }
 
-    /// The first job of an endpoint at or after a place in JOBS; `None` when there is none.
+    /// The first job with such a subject at or after a place in JOBS; `None` when there is none.
     ///
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer.
-    pub async fn next_job(
-        &self,
-        endpoint: &EndpointId,
-        from: u64,
-    ) -> Result<Option<StoredJob>, BusError> {
-        let doing = "read jobs in order";
+    pub async fn next_job(&self, subject: &str, from: u64) -> Result<Option<StoredJob>, BusError> {
+        let jobs = self.jobs().await?;
+        stored(
+            jobs.get_first_raw_message_by_subject(subject, from.max(1))
+                .await,
+        )
+    }
+
+    /// The job at this place in JOBS; `None` when it is not there any more.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer.
+    pub async fn job_at(&self, sequence: u64) -> Result<Option<StoredJob>, BusError> {
+        stored(self.jobs().await?.get_raw_message(sequence).await)
+    }
+
+    async fn jobs(&self) -> Result<jetstream::stream::Stream<()>, BusError> {
         let jobs = self.jetstream.get_stream_no_info(Stream::Jobs.name()).await;
-        let jobs = jobs.map_err(BusError::request(doing))?;
-        let found = jobs
-            .get_first_raw_message_by_subject(subject::job(endpoint), from.max(1))
-            .await;
-        match found {
-            Ok(message) => Ok(Some(StoredJob {
-                sequence: message.sequence,
-                payload: message.payload,
-                headers: message.headers,
-            })),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(error) => Err(BusError::request(doing)(error)),
-        }
+        jobs.map_err(BusError::request(DOING))
     }
 
     /// Deletes a job that is stored elsewhere now, without its having been handed out.

@@ -156,7 +156,7 @@ impl Bus {
             posthorn.delivery.id = %job.meta.delivery,
             posthorn.endpoint.id = %job.meta.endpoint,
         );
-        let subject = subject::job(&job.meta.endpoint);
+        let subject = subject::job(&job.meta.endpoint, job.meta.line);
         let sent = async {
             self.send(subject, job.meta.dedup_id(), job.encode())
                 .await?

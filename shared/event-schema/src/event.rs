@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::{self, FrameError};
 use crate::{
-    ApplicationId, Channel, EventId, EventType, OrganizationId, ProducerKey, SchemaVersion,
-    Timestamp,
+    ApplicationId, Channel, EventId, EventType, OrderingKey, OrganizationId, ProducerKey,
+    SchemaVersion, Timestamp,
 };
 
 /// An accepted event: what every endpoint of its application may receive.
@@ -55,6 +55,9 @@ pub struct EventMeta {
     /// After it nobody wants to know any more: no attempt starts later; `None` = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Events with the same one reach each endpoint in their order; `None` = in no order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering_key: Option<OrderingKey>,
     /// The newest revision of the KV bucket `config` that ingest had seen when it accepted the
     /// event: whoever decides about receivers must know a configuration no older.
     #[serde(default, skip_serializing_if = "Option::is_none")]

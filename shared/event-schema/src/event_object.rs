@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::fields::Fields;
 use crate::json_depth::{self, MAX_JSON_DEPTH};
-use crate::{EventId, EventType, IdError, NameError, Timestamp};
+use crate::{EventId, EventType, IdError, NameError, OrderingKey, Timestamp};
 
 /// A producer's event, checked, before it has all of its identity.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct NativeEvent {
     pub timestamp: Option<Timestamp>,
     /// After it nobody wants to know any more; endpoints are not told of it.
     pub expires_at: Option<Timestamp>,
+    /// Events with the same one reach each endpoint in their order; endpoints are not told of it.
+    pub ordering_key: Option<OrderingKey>,
     /// The producer's `data`, byte for byte.
     pub data: Box<RawValue>,
 }
@@ -37,7 +39,7 @@ pub enum NativeEventError {
     NotAnObject,
     /// A field that events do not have; a misspelt `id` would otherwise be lost without a word.
     #[error(
-        "`{0}` is not a field of an event, which has `type`, `data`, `id`, `timestamp` and `expires_at`"
+        "`{0}` is not a field of an event, which has `type`, `data`, `id`, `timestamp`, `expires_at` and `ordering_key`"
     )]
     UnknownField(String),
     /// A field that is there twice.
@@ -69,6 +71,9 @@ pub enum NativeEventError {
     /// The `id` breaks a rule.
     #[error("`id` {0}")]
     Id(IdError),
+    /// The `ordering_key` breaks a rule.
+    #[error("`ordering_key` {0}")]
+    OrderingKey(NameError),
     /// A moment is not RFC 3339.
     #[error("`{0}` must be an RFC 3339 date and time with an offset")]
     Timestamp(&'static str),
@@ -85,13 +90,14 @@ impl NativeEventError {
             Self::TooDeep | Self::DataMissing => Some("data"),
             Self::TypeMissing | Self::Type(_) | Self::TypeMismatch { .. } => Some("type"),
             Self::Id(_) => Some("id"),
+            Self::OrderingKey(_) => Some("ordering_key"),
             Self::Timestamp(name) => Some(name),
         }
     }
 }
 
 impl NativeEvent {
-    /// Reads `{ "type", "data", "id"?, "timestamp"?, "expires_at"? }`.
+    /// Reads `{ "type", "data", "id"?, "timestamp"?, "expires_at"?, "ordering_key"? }`.
     ///
     /// `door_type` is the type that the door itself names (a subject does); the body may then
     /// leave its own out, and must not contradict it.
@@ -118,11 +124,14 @@ impl NativeEvent {
             text("id", input.id)?.map(|text| EventId::parse(&text).map_err(NativeEventError::Id));
         let timestamp = moment("timestamp", input.timestamp)?;
         let expires_at = moment("expires_at", input.expires_at)?;
+        let ordering_key = text("ordering_key", input.ordering_key)?
+            .map(|text| OrderingKey::parse(&text).map_err(NativeEventError::OrderingKey));
         Ok(Self {
             event_type,
             id: id.transpose()?,
             timestamp,
             expires_at,
+            ordering_key: ordering_key.transpose()?,
             data: data.to_owned(),
         })
     }

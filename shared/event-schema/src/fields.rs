@@ -20,6 +20,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) id: Option<&'a RawValue>,
     pub(crate) timestamp: Option<&'a RawValue>,
     pub(crate) expires_at: Option<&'a RawValue>,
+    pub(crate) ordering_key: Option<&'a RawValue>,
     /// The first problem with the names of fields.
     problem: Option<NativeEventError>,
 }
@@ -57,6 +58,7 @@ impl<'a> Fields<'a> {
             "id" => (&mut self.id, "id"),
             "timestamp" => (&mut self.timestamp, "timestamp"),
             "expires_at" => (&mut self.expires_at, "expires_at"),
+            "ordering_key" => (&mut self.ordering_key, "ordering_key"),
             other => {
                 let unknown = || NativeEventError::UnknownField(shortened(other));
                 self.problem.get_or_insert_with(unknown);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::{self, FrameError};
 use crate::{
-    ApplicationId, AttemptNumber, DeliveryId, EndpointId, EventId, EventType, OrganizationId,
-    Partition, SchemaVersion, Timestamp, Trigger,
+    ApplicationId, AttemptNumber, DeliveryId, EndpointId, EventId, EventType, OrderingLine,
+    OrganizationId, Partition, SchemaVersion, Timestamp, Trigger,
 };
 
 /// One event for one endpoint, with the attempt to make next.
@@ -52,6 +52,9 @@ pub struct JobMeta {
     /// published there by its producer, or came out of SCHEDULED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<u64>,
+    /// The line that it stands in, by its event's ordering key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<OrderingLine>,
     /// No attempt starts after this moment.
     pub deadline: Timestamp,
     /// The attempt to make.

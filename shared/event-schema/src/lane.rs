@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{AttemptNumber, EndpointId, Partition, Timestamp};
+use crate::{AttemptNumber, EndpointId, OrderingLine, Partition, Timestamp};
 
 /// Why deliveries of an endpoint wait. Each lane is a FIFO that comes due in order: a delivery never
 /// stands behind one that is due noticeably later.
@@ -20,6 +20,14 @@ pub enum Lane {
         number: AttemptNumber,
         /// The schedule's wait before it, without jitter; `None` where an earlier build stored it.
         wait_ms: Option<u64>,
+    },
+    /// `k<hash>`: behind others with the same ordering key, or `k<hash>-<n>`: until attempt n is due.
+    /// The first one of a line alone is attempted, so no more than one stands in the latter.
+    InLine {
+        /// Of which key.
+        line: OrderingLine,
+        /// The attempt to come; `None` = the first.
+        retry: Option<AttemptNumber>,
     },
     /// `t<k>`: until a moment that no schedule gave, rounded down to [`Lane::BUCKET`]s.
     At {
@@ -63,9 +71,18 @@ impl Lane {
     #[must_use]
     pub fn rank(self) -> Rank {
         match self {
-            Self::Next => Rank::First,
+            Self::Next | Self::InLine { retry: None, .. } => Rank::First,
             Self::Replay => Rank::Replay,
-            Self::Attempt { .. } | Self::At { .. } => Rank::Retry,
+            Self::Attempt { .. } | Self::At { .. } | Self::InLine { .. } => Rank::Retry,
+        }
+    }
+
+    /// The line that holds its deliveries in order.
+    #[must_use]
+    pub fn line(self) -> Option<OrderingLine> {
+        match self {
+            Self::InLine { line, .. } => Some(line),
+            _ => None,
         }
     }
 
@@ -79,15 +96,27 @@ impl Lane {
             let bucket = bucket.parse().ok()?;
             return Some(Self::At { bucket });
         }
+        if token.starts_with('k') {
+            let (line, retry) = match token.split_once('-') {
+                Some((line, number)) => (line, Some(attempt_number(number)?)),
+                None => (token, None),
+            };
+            let line = OrderingLine::parse(line)?;
+            return Some(Self::InLine { line, retry });
+        }
         let rest = token.strip_prefix('a')?;
         let (number, wait_ms) = match rest.split_once('-') {
             Some((number, wait)) => (number, Some(wait.parse().ok()?)),
             None => (rest, None),
         };
-        let number: u16 = number.parse().ok()?;
-        let attempt = (number > 0).then(|| AttemptNumber::new(number));
-        attempt.map(|number| Self::Attempt { number, wait_ms })
+        let number = attempt_number(number)?;
+        Some(Self::Attempt { number, wait_ms })
     }
+}
+
+fn attempt_number(text: &str) -> Option<AttemptNumber> {
+    let number: u16 = text.parse().ok()?;
+    (number > 0).then(|| AttemptNumber::new(number))
 }
 
 impl fmt::Display for Lane {
@@ -103,6 +132,11 @@ impl fmt::Display for Lane {
                 number,
                 wait_ms: Some(wait),
             } => write!(f, "a{number}-{wait}"),
+            Self::InLine { line, retry: None } => line.fmt(f),
+            Self::InLine {
+                line,
+                retry: Some(number),
+            } => write!(f, "{line}-{number}"),
             Self::At { bucket } => write!(f, "t{bucket}"),
         }
     }
@@ -155,6 +189,7 @@ mod tests {
     fn lanes_come_back_from_their_subjects() {
         let endpoint = EndpointId::parse("ep_1").unwrap();
         let number = AttemptNumber::new(12);
+        let line = OrderingLine::parse("k0123abcd").unwrap();
         let lanes = [
             Lane::Next,
             Lane::Replay,
@@ -164,6 +199,11 @@ mod tests {
                 wait_ms: None,
             },
             Lane::at(Timestamp::from_unix_micros(1_800_000_000_000_000)),
+            Lane::InLine { line, retry: None },
+            Lane::InLine {
+                line,
+                retry: Some(number),
+            },
         ];
         for lane in lanes {
             let subject = WaitingSubject {
@@ -177,6 +217,8 @@ mod tests {
             "waiting.a2-.60.ep_1",
             "waiting.a2-x.60.ep_1",
             "waiting.t.60.ep_1",
+            "waiting.k0123abcd-0.60.ep_1",
+            "waiting.k0123.60.ep_1",
             "waiting.x.60.ep_1",
             "waiting.next.60",
             "jobs.1.ep_1",

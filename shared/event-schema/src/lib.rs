@@ -28,6 +28,7 @@ pub mod job;
 pub mod json_depth;
 pub mod ksuid;
 mod lane;
+pub mod ordering_key;
 pub mod outcome;
 pub mod partition;
 pub mod rejection;
@@ -48,6 +49,7 @@ pub use id::{
     OrganizationId, ProducerKey, RejectionId, RunId, TaskId, Uid,
 };
 pub use job::{DeliveryJob, JobMeta};
+pub use ordering_key::{OrderingKey, OrderingLine};
 pub use outcome::{
     CancelReason, DeliveryCancelled, EndpointVerdict, FanoutVerdict, Mismatch, Outcome, Verdict,
 };

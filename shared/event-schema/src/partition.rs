@@ -74,6 +74,11 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
+/// A hash of 32 bits that is the same for ever.
+pub(crate) fn hash32(bytes: &[u8]) -> u32 {
+    (mix(fnv1a(bytes)) >> 32) as u32
+}
+
 /// Spreads the low bits over the whole word (the finaliser of `SplitMix64`), since FNV's high bits
 /// depend little on the last bytes.
 fn mix(mut hash: u64) -> u64 {

@@ -8,7 +8,7 @@ use std::fmt;
 pub use crate::lane::{Lane, Rank, WaitingSubject};
 use crate::{
     ApplicationId, ApplicationRef, Door, EndpointId, EventId, EventType, IdError, NameError,
-    Outcome, Partition,
+    OrderingLine, Outcome, Partition,
 };
 
 /// What producers publish on, as a filter.
@@ -142,10 +142,21 @@ pub fn scheduled_due(application: &ApplicationId) -> String {
     format!("scheduled.due.{application}")
 }
 
-/// `jobs.<p>.<endpoint>`: a delivery that may run now.
+/// `jobs.<p>.<endpoint>`, or with an ordering key `jobs.<p>.<endpoint>.<line>`: a delivery that may run
+/// now.
 #[must_use]
-pub fn job(endpoint: &EndpointId) -> String {
-    format!("jobs.{}.{endpoint}", Partition::of(endpoint))
+pub fn job(endpoint: &EndpointId, line: Option<OrderingLine>) -> String {
+    let partition = Partition::of(endpoint);
+    match line {
+        None => format!("jobs.{partition}.{endpoint}"),
+        Some(line) => format!("jobs.{partition}.{endpoint}.{line}"),
+    }
+}
+
+/// `jobs.<p>.<endpoint>.*`: all jobs of an endpoint that have an ordering key.
+#[must_use]
+pub fn jobs_in_lines(endpoint: &EndpointId) -> String {
+    format!("jobs.{}.{endpoint}.*", Partition::of(endpoint))
 }
 
 /// `jobs.<p>.>`: all jobs of a partition.

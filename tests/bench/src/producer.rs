@@ -167,6 +167,7 @@ fn meta(application: &ApplicationId, id: &str, now: Timestamp) -> EventMeta {
         trace_id: None,
         deliver_at: None,
         expires_at: None,
+        ordering_key: None,
         config_revision: None,
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct Options {
 struct Findings {
     quiet: Phase,
     waiting: Phase,
+    crashed: Phase,
     burst: Phase,
     idle_before: Taken,
     idle_with: Taken,
@@ -104,6 +105,7 @@ async fn measure(
     let waiting = traffic.phase(world, receiver, warm_up, measured).await?;
 
     let restart = crash(world).await;
+    let crashed = traffic.phase(world, receiver, warm_up, measured).await?;
     let soon = posthorn_e2e::settings::now().plus(SEEN + warm_up);
     let begun = Instant::now();
     fill(
@@ -127,6 +129,7 @@ async fn measure(
     Ok(Findings {
         quiet,
         waiting,
+        crashed,
         burst,
         idle_before,
         idle_with,
@@ -222,6 +225,7 @@ fn show(options: &Options, found: &Findings) -> Value {
     let phases = [
         ("nothing waits", &found.quiet),
         ("many wait", &found.waiting),
+        ("nats-server was killed", &found.crashed),
         ("many come due", &found.burst),
     ];
     for (name, phase) in phases {

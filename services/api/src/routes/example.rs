@@ -122,6 +122,7 @@ fn event(caller: &ApplicationCaller, minted: &Minted, event_type: EventType, bod
         retention_hours: RETENTION_HOURS,
         deliver_at: None,
         expires_at: None,
+        ordering_key: None,
         config_revision: None,
         trace_id: trace_context::trace_id(&Span::current()),
     };

@@ -35,6 +35,7 @@ pub(crate) fn event(world: &World, application: &ApplicationId, seconds_ago: u64
         trace_id: None,
         deliver_at: None,
         expires_at: None,
+        ordering_key: None,
         config_revision: None,
     };
     Event {

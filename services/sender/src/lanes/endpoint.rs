@@ -1,10 +1,10 @@
 //! What goes on at one endpoint. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use posthorn_event_schema::Timestamp;
 use posthorn_event_schema::subject::{Lane, Rank};
+use posthorn_event_schema::{OrderingLine, Timestamp};
 
 use super::health::Health;
 use super::throttle::Throttle;
@@ -105,10 +105,26 @@ impl<J> Endpoint<J> {
     }
 
     fn due_lane(&self, now: Timestamp, rank: Rank) -> Option<Lane> {
+        let held = self.held_lines(rank);
         self.lanes
             .iter()
-            .find(|(lane, state)| lane.rank() == rank && state.is_due(now))
+            .find(|(lane, state)| {
+                lane.rank() == rank && state.is_due(now) && !is_held(&held, **lane)
+            })
             .map(|(lane, _)| *lane)
+    }
+
+    /// The lines whose next delivery may not start: one is in flight, or waits for its next attempt.
+    fn held_lines(&self, rank: Rank) -> HashSet<OrderingLine> {
+        let holds = |(lane, state): (&Lane, &LaneState)| {
+            let waits = lane.rank() == Rank::Retry && !state.is_idle();
+            lane.line().filter(|_| waits || state.is_busy())
+        };
+        if rank == Rank::First {
+            self.lanes.iter().filter_map(holds).collect()
+        } else {
+            HashSet::new()
+        }
     }
 
     /// Whatever waits is wanted now; the answer to a wish of `at`, given once.
@@ -161,7 +177,9 @@ impl<J> Endpoint<J> {
     /// When it may go on, if something waits that time alone holds back.
     pub(super) fn next_alarm(&self, fifo: bool, now: Timestamp) -> Option<Timestamp> {
         let retries_only = fifo && self.has_retries();
+        let held = self.held_lines(Rank::First);
         let heads = self.lanes.iter();
+        let heads = heads.filter(|(lane, _)| lane.rank() == Rank::Retry || !is_held(&held, **lane));
         let heads = heads.filter(|(lane, state)| {
             state.stored > 0 && (lane.rank() == Rank::Retry || !retries_only)
         });
@@ -174,6 +192,10 @@ impl<J> Endpoint<J> {
         let opens = self.held_until().max(self.throttle.opens_at());
         Some(first.max(opens)).filter(|at| *at > now)
     }
+}
+
+fn is_held(held: &HashSet<OrderingLine>, lane: Lane) -> bool {
+    lane.line().is_some_and(|line| held.contains(&line))
 }
 
 fn is_retry(lane: Option<Lane>) -> bool {
@@ -202,6 +224,11 @@ pub(super) struct LaneState {
 impl LaneState {
     fn is_idle(&self) -> bool {
         self.stored == 0 && !self.reading && self.visiting == 0
+    }
+
+    /// Whether anything of it is in flight, or may be in a moment.
+    fn is_busy(&self) -> bool {
+        self.reading || self.visiting > 0
     }
 
     /// Whether its head may be read. What was kept is read again once nothing of the lane is in

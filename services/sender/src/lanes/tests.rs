@@ -1,8 +1,11 @@
 use std::time::Duration;
 
 use posthorn_event_schema::AttemptNumber;
+use posthorn_event_schema::subject::Rank;
 
 use super::*;
+
+mod line;
 
 fn ep(name: &str) -> EndpointId {
     EndpointId::parse(&format!("ep_{name}")).unwrap()

@@ -1,4 +1,4 @@
-//! Moving an endpoint's jobs, in order, from JOBS to the end of its `next` lane.
+//! Moving the jobs of a line, in order, from JOBS to the end of its lane.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,18 +7,19 @@ use std::time::Duration;
 use posthorn_bus::ordered::StoredJob;
 use posthorn_bus::{BusError, PublishError, trace_context};
 use posthorn_chassis::{error_chain, metric};
-use posthorn_event_schema::subject::{Lane, WaitingSubject};
-use posthorn_event_schema::{DeliveryJob, EndpointId, Timestamp};
+use posthorn_event_schema::subject::WaitingSubject;
+use posthorn_event_schema::{DeliveryJob, Timestamp};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::Line;
 use super::plan::{Place, plan};
 use crate::job::job_span;
 use crate::partition::Shared;
 use crate::report::{Happened, Report};
 
-/// What became of an endpoint's jobs.
+/// What became of a line's jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Moved {
     /// Where those that were moved stood in JOBS.
@@ -45,13 +46,13 @@ enum MoveError {
 /// there before it that belongs behind it.
 pub(crate) async fn move_jobs(
     shared: Arc<Shared>,
-    endpoint: EndpointId,
+    line: Line,
     pause: Duration,
     stop: CancellationToken,
     reports: UnboundedSender<Happened>,
 ) {
     let told = |moved| Happened::Moved {
-        endpoint: endpoint.clone(),
+        line: line.clone(),
         moved,
     };
     let report = Report::new(reports, told(Moved::default()));
@@ -60,7 +61,7 @@ pub(crate) async fn move_jobs(
         () = stop.cancelled() => return,
     }
     let mut moved = Moved::default();
-    match run(&shared, &endpoint, &stop, &mut moved).await {
+    match run(&shared, &line, &stop, &mut moved).await {
         Ok(complete) => moved.complete = complete,
         Err(error) => {
             let reason = error_chain::chain(&error);
@@ -72,47 +73,41 @@ pub(crate) async fn move_jobs(
 
 async fn run(
     shared: &Shared,
-    endpoint: &EndpointId,
+    line: &Line,
     stop: &CancellationToken,
     moved: &mut Moved,
 ) -> Result<bool, MoveError> {
     // In this order: what is fanned out up to here is in JOBS when that is read.
     let fanned_out = shared.bus.fanned_out().await?;
-    let found = list(shared, endpoint, fanned_out.since).await?;
+    let found = list(shared, line, fanned_out.since).await?;
     let (sequences, left) = plan(&found, fanned_out.to);
     moved.left = left.into_iter().collect();
     for sequence in sequences {
         if stop.is_cancelled() {
             return Ok(false);
         }
-        let Some(stored) = shared.bus.next_job(endpoint, sequence).await? else {
-            continue;
-        };
-        // Deleted meanwhile: the one that is found instead has a turn of its own.
-        if stored.sequence == sequence {
-            move_one(shared, endpoint, &stored, moved).await?;
+        if let Some(stored) = shared.bus.job_at(sequence).await? {
+            move_one(shared, line, &stored, moved).await?;
         }
     }
     Ok(true)
 }
 
-/// Everything that JOBS holds for the endpoint, without the bodies. Places of events that were
+/// Everything that JOBS holds of the line, without the bodies. Places of events that were
 /// accepted before `since` mean nothing.
-async fn list(
-    shared: &Shared,
-    endpoint: &EndpointId,
-    since: Timestamp,
-) -> Result<Vec<Place>, BusError> {
+async fn list(shared: &Shared, line: &Line, since: Timestamp) -> Result<Vec<Place>, BusError> {
     let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(stored) = shared.bus.next_job(endpoint, from).await? {
-        from = stored.sequence + 1;
-        // What cannot be read is set aside by whoever it is handed to.
-        if let Ok(job) = DeliveryJob::decode(&stored.payload) {
-            found.push(Place {
-                sequence: stored.sequence,
-                order: job.meta.order.filter(|_| job.meta.accepted_at >= since),
-            });
+    for subject in line.subjects() {
+        let mut from = 0;
+        while let Some(stored) = shared.bus.next_job(&subject, from).await? {
+            from = stored.sequence + 1;
+            // What cannot be read is set aside by whoever it is handed to.
+            if let Ok(job) = DeliveryJob::decode(&stored.payload) {
+                found.push(Place {
+                    sequence: stored.sequence,
+                    order: job.meta.order.filter(|_| job.meta.accepted_at >= since),
+                });
+            }
         }
     }
     Ok(found)
@@ -120,7 +115,7 @@ async fn list(
 
 async fn move_one(
     shared: &Shared,
-    endpoint: &EndpointId,
+    line: &Line,
     stored: &StoredJob,
     moved: &mut Moved,
 ) -> Result<(), MoveError> {
@@ -130,8 +125,8 @@ async fn move_one(
     let span = job_span(&job, "park jobs", "waiting");
     trace_context::adopt(&span, Some(&stored.headers));
     let lane = WaitingSubject {
-        lane: Lane::Next,
-        endpoint: endpoint.clone(),
+        lane: line.lane(),
+        endpoint: line.endpoint.clone(),
     };
     let published = shared.bus.publish_waiting(&lane, &job).instrument(span);
     if !published.await?.duplicate {

@@ -1,4 +1,4 @@
-//! Which of an endpoint's jobs may be moved, and in which order. Pure.
+//! Which of a line's jobs may be moved, and in which order. Pure.
 
 /// A job in JOBS, as far as its order is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,6 +58,7 @@ pub(crate) fn event(accepted_at: Timestamp, number: u8) -> Event {
         trace_id: None,
         deliver_at: None,
         expires_at: None,
+        ordering_key: None,
         config_revision: None,
     };
     Event {

@@ -22,6 +22,7 @@ mod message;
 mod nats_doors;
 mod official;
 mod openapi;
+mod ordering_key;
 mod outage;
 mod release;
 mod replay;
