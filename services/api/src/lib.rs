@@ -52,6 +52,7 @@ pub mod snapshot;
 mod state;
 mod tasks;
 mod upkeep;
+mod url_credentials;
 
 pub use config::ApiConfig;
 pub use router::openapi_document;

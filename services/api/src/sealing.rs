@@ -10,6 +10,8 @@ use crate::custom_headers::CustomHeaders;
 
 /// The column of a signing secret: the text `whsec_…` or `whsk_…`.
 const SECRET: &str = "secret";
+/// The column of a URL's credentials: `user:password`.
+const CREDENTIALS: &str = "credentials";
 /// The column of custom headers: a JSON object of strings.
 const HEADERS: &str = "headers";
 
@@ -73,6 +75,12 @@ pub fn open_secret(
     let bytes = open(keys, owner, SECRET, sealed)?;
     let text = String::from_utf8(bytes).map_err(SealingError::NotText)?;
     SigningSecret::parse(&text).map_err(SealingError::NotASecret)
+}
+
+/// Seals the user name and password of a URL, `user:password`. Only the sender opens them.
+#[must_use]
+pub fn seal_credentials(keys: &KeyRing, owner: Owner<'_>, pair: &[u8]) -> Vec<u8> {
+    keys.seal(pair, &owner.context(CREDENTIALS))
 }
 
 /// Seals headers; none need no sealing.

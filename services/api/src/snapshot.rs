@@ -188,6 +188,7 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         channels: row.settings.channels,
         secrets: secrets.collect(),
         sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
+        sealed_credentials: row.sealed_credentials.map(|sealed| STANDARD.encode(sealed)),
         cancelled_before: row.cancelled_before,
         released_at: row.released_at,
         retry_waits_ms: None,

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use posthorn_event_schema::{EndpointId, EndpointSnapshot, SealedSecret, Timestamp};
 use posthorn_signing::{KeyRing, OpenError, SealContext, SecretError, Signer, SigningSecret};
@@ -15,6 +16,8 @@ use crate::retry::RetrySchedule;
 
 /// The column that a sealed signing secret is bound to.
 pub const SECRET_COLUMN: &str = "secret";
+/// The column that the sealed credentials of a URL are bound to.
+pub const CREDENTIALS_COLUMN: &str = "credentials";
 /// The column that sealed custom headers are bound to.
 pub const HEADERS_COLUMN: &str = "headers";
 
@@ -25,7 +28,7 @@ pub struct Prepared {
     pub url: Option<url::Url>,
     /// Signs with all secrets that were valid at preparation.
     pub signer: Signer,
-    /// The customer's own headers.
+    /// The customer's own headers, and what the credentials of its URL become.
     pub headers: HeaderMap,
     /// Its own waits between attempts.
     pub schedule: Option<RetrySchedule>,
@@ -120,10 +123,12 @@ fn prepare(
         .filter(valid)
         .filter_map(|secret| secret.expires_at);
     let waits = snapshot.retry_waits_ms.as_ref();
+    let mut headers = open_headers(keys, snapshot)?;
+    add_credentials(&mut headers, keys, snapshot)?;
     Ok(Prepared {
         url: url::Url::parse(&snapshot.url).ok(),
         signer: Signer::new(&secrets),
-        headers: open_headers(keys, snapshot)?,
+        headers,
         schedule: waits.map(|waits| RetrySchedule::from_millis(waits)),
         valid_until: ends.min(),
         version: snapshot.version,
@@ -171,6 +176,27 @@ fn open_headers(keys: &KeyRing, snapshot: &EndpointSnapshot) -> Result<HeaderMap
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+/// Credentials of the URL become a Basic header, unless the customer has one of that name.
+/// *Source*: RFC 7617, section 2.
+fn add_credentials(
+    headers: &mut HeaderMap,
+    keys: &KeyRing,
+    snapshot: &EndpointSnapshot,
+) -> Result<(), PrepareError> {
+    let Some(sealed) = &snapshot.sealed_credentials else {
+        return Ok(());
+    };
+    if headers.contains_key(AUTHORIZATION) {
+        return Ok(());
+    }
+    let pair = open(keys, snapshot, CREDENTIALS_COLUMN, sealed)?;
+    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)));
+    let mut value = value.ok().ok_or(PrepareError::Headers)?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(())
 }
 
 #[cfg(test)]

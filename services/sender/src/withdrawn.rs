@@ -79,6 +79,7 @@ mod tests {
             channels: None,
             secrets: Vec::new(),
             sealed_headers: None,
+            sealed_credentials: None,
             cancelled_before: None,
             released_at: None,
             retry_waits_ms: None,

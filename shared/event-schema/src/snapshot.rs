@@ -112,6 +112,9 @@ pub struct EndpointSnapshot {
     /// The customer's own headers: a sealed JSON object of strings, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_headers: Option<String>,
+    /// The user name and password of its URL (`user:password`), sealed, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_credentials: Option<String>,
     /// Scheduled deliveries of events accepted before this end without another request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_before: Option<Timestamp>,

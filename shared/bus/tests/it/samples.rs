@@ -64,6 +64,7 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         channels: None,
         secrets: Vec::new(),
         sealed_headers: None,
+        sealed_credentials: None,
         cancelled_before: None,
         released_at: None,
         retry_waits_ms: None,

@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod authorization;
+mod basic_auth;
 mod callback;
 mod crash;
 mod delivery;
