@@ -10,8 +10,6 @@ use crate::custom_headers::CustomHeaders;
 
 /// The column of a signing secret: the text `whsec_…` or `whsk_…`.
 const SECRET: &str = "secret";
-/// The column of a URL's credentials: `user:password`.
-const CREDENTIALS: &str = "credentials";
 /// The column of custom headers: a JSON object of strings.
 const HEADERS: &str = "headers";
 
@@ -77,10 +75,28 @@ pub fn open_secret(
     SigningSecret::parse(&text).map_err(SealingError::NotASecret)
 }
 
-/// Seals the user name and password of a URL, `user:password`. Only the sender opens them.
+/// What only the sender opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The user name and password of a URL: `user:password`.
+    Credentials,
+    /// The private key of a client certificate: PEM.
+    MtlsKey,
+}
+
+impl Column {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::MtlsKey => "mtls_key",
+        }
+    }
+}
+
+/// Seals a value that only the sender opens.
 #[must_use]
-pub fn seal_credentials(keys: &KeyRing, owner: Owner<'_>, pair: &[u8]) -> Vec<u8> {
-    keys.seal(pair, &owner.context(CREDENTIALS))
+pub fn seal(keys: &KeyRing, owner: Owner<'_>, column: Column, value: &[u8]) -> Vec<u8> {
+    keys.seal(value, &owner.context(column.as_str()))
 }
 
 /// Seals headers; none need no sealing.

@@ -15,10 +15,11 @@ use posthorn_bus::BusError;
 use posthorn_bus::config_bucket::{ConfigBucket, Written};
 use posthorn_chassis::metric::Counter;
 use posthorn_event_schema::{
-    ApplicationId, ApplicationSnapshot, EndpointId, EndpointSnapshot, EventType, EventTypeSnapshot,
-    OrganizationId, SchemaVersion, SealedSecret,
+    ApplicationId, ApplicationSnapshot, ClientCertificate, EndpointId, EndpointSnapshot, EventType,
+    EventTypeSnapshot, OrganizationId, SchemaVersion, SealedSecret,
 };
 use posthorn_store::application::ApplicationRow;
+use posthorn_store::endpoint_access::{Access, AccessKind};
 use posthorn_store::endpoint_secret::EndpointState;
 use posthorn_store::event_type_schedule::ScheduleRow;
 use posthorn_store::{Store, StoreError};
@@ -171,6 +172,11 @@ fn schedule_entry(row: &ScheduleRow) -> EventTypeSnapshot {
 /// What the fleet needs to know of an endpoint; secrets and headers stay sealed.
 fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
     let row = state.endpoint;
+    let mut access = state.access;
+    let mut take = |kind| {
+        let found = access.iter().position(|(known, _)| *known == kind);
+        found.map(|at| access.swap_remove(at).1)
+    };
     let secrets = state.secrets.into_iter().map(|secret| SealedSecret {
         sealed: STANDARD.encode(secret.sealed),
         expires_at: secret.expires_at,
@@ -189,10 +195,19 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         secrets: secrets.collect(),
         sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
         sealed_credentials: row.sealed_credentials.map(|sealed| STANDARD.encode(sealed)),
+        client_certificate: take(AccessKind::Mtls).map(client_certificate),
+        extra_roots: take(AccessKind::Ca).map(|roots| roots.shown),
         cancelled_before: row.cancelled_before,
         released_at: row.released_at,
         retry_waits_ms: None,
         throttle_rate: row.settings.throttle_rate,
         fifo: row.settings.fifo,
+    }
+}
+
+fn client_certificate(access: Access) -> ClientCertificate {
+    ClientCertificate {
+        chain: access.shown,
+        sealed_key: STANDARD.encode(access.sealed.unwrap_or_default()),
     }
 }

@@ -9,7 +9,7 @@ use posthorn_signing::KeyRing;
 use url::Url;
 
 use crate::endpoint_url::UrlProblem;
-use crate::sealing::{self, Owner};
+use crate::sealing::{self, Column, Owner};
 
 /// What stands for a user name, and for a password. No URL needs to escape it.
 const REDACTED: &str = "***";
@@ -74,7 +74,7 @@ impl UrlCredentials {
     ) -> Result<Option<Vec<u8>>, UrlProblem> {
         match self {
             Self::Absent => Ok(None),
-            Self::Given(pair) => Ok(Some(sealing::seal_credentials(keys, owner, pair))),
+            Self::Given(pair) => Ok(Some(sealing::seal(keys, owner, Column::Credentials, pair))),
             // The value as it was read: a change that came in between cannot put another one here.
             Self::Redacted => stored
                 .filter(|stored| leads_to_the_same_place(stored.url, url))

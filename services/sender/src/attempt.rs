@@ -20,6 +20,7 @@ use tracing::Instrument;
 use crate::answer::{Answer, Timed};
 use crate::classify;
 use crate::client::Client;
+use crate::clients::Clients;
 use crate::endpoint::Endpoints;
 use crate::lanes::{Finish, Lesson};
 use crate::receiver::Receiver;
@@ -44,8 +45,8 @@ pub struct Attempts {
     pub snapshot: Snapshot,
     /// The endpoints ready to be sent to.
     pub endpoints: Arc<Endpoints>,
-    /// Sends requests.
-    pub client: Client,
+    /// Send requests.
+    pub clients: Arc<Clients>,
     /// What all requests have in common.
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
@@ -157,6 +158,7 @@ impl Attempts {
     }
 
     async fn attempt(&self, job: &DeliveryJob, receiver: &Receiver) -> Result<Ended, Kept> {
+        let client = self.client(receiver)?;
         let started_at = now();
         let request = match receiver {
             Receiver::Endpoint(_, prepared) => {
@@ -165,7 +167,7 @@ impl Attempts {
             Receiver::Callback(url) => request::build_callback(&self.style, url, &job.body),
         };
         let timed = match request {
-            Ok(request) => self.post(job, request).await,
+            Ok(request) => self.post(job, &client, request).await,
             Err(words) => Timed::not_sent(words),
         };
         let ended_at = now();
@@ -220,7 +222,19 @@ impl Attempts {
         })
     }
 
-    async fn post(&self, job: &DeliveryJob, request: DeliveryRequest) -> Timed {
+    /// The client whose connections the receiver may be asked on.
+    fn client(&self, receiver: &Receiver) -> Result<Client, Kept> {
+        self.clients.get(receiver.tls()).map_err(|error| {
+            tracing::error!(
+                posthorn.endpoint.id = receiver.snapshot().map(|endpoint| endpoint.id.as_str()),
+                error = %error,
+                "TLS of an endpoint cannot be set up, its deliveries are kept"
+            );
+            Kept
+        })
+    }
+
+    async fn post(&self, job: &DeliveryJob, client: &Client, request: DeliveryRequest) -> Timed {
         let span = tracing::info_span!(
             "post",
             otel.name = "POST",
@@ -234,7 +248,7 @@ impl Attempts {
             url.scheme = request.url.scheme(),
             error.type = tracing::field::Empty,
         );
-        let timed = self.client.post(request).instrument(span.clone()).await;
+        let timed = client.post(request).instrument(span.clone()).await;
         if let Answer::Http { status, .. } = &timed.answer {
             span.record("http.response.status_code", status);
         }

@@ -11,13 +11,15 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use posthorn_egress::EgressPolicy;
 use posthorn_event_schema::{AttemptHeaders, FailureClass};
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::answer::{Answer, Kept, MAX_KEPT_BYTES, MAX_READ_BYTES, Timed};
 use crate::capped::Capped;
 use crate::classify;
-use crate::connector::connector;
+use crate::connector::{Dialling, connector};
+use crate::own_tls::TlsBase;
 use crate::request::DeliveryRequest;
 use crate::resolver::{self, Lookup};
 use crate::wish;
@@ -32,7 +34,7 @@ pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// As much as an HTTP/2 receiver may send of all answers together before they are read.
 const MAX_UNREAD_BYTES: u32 = 1024 * 1024;
 
-/// The sender's HTTP client. Clones share its connections.
+/// An HTTP client of the sender. Clones share its connections.
 ///
 /// It has no redirects and no proxy, which would lead around the egress policy, and it leaves the
 /// body of an answer as it came.
@@ -60,7 +62,12 @@ impl Client {
         timeout: Duration,
         lookup: Lookup,
     ) -> Result<Self, rustls::Error> {
-        let connector = connector(policy, lookup)?;
+        let tls = TlsBase::new()?.settings(None)?;
+        Ok(Self::with_tls(&Dialling::new(policy, lookup), tls, timeout))
+    }
+
+    /// Makes a client with these settings of TLS.
+    pub(crate) fn with_tls(dialling: &Dialling, tls: ClientConfig, timeout: Duration) -> Self {
         let head_bytes = u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX);
         let body_bytes = u32::try_from(MAX_READ_BYTES).unwrap_or(u32::MAX);
         let http = legacy::Client::builder(TokioExecutor::new())
@@ -72,8 +79,8 @@ impl Client {
             .http2_max_header_list_size(head_bytes)
             .http2_initial_stream_window_size(body_bytes)
             .http2_initial_connection_window_size(MAX_UNREAD_BYTES)
-            .build(connector);
-        Ok(Self { http, timeout })
+            .build(connector(dialling, tls));
+        Self { http, timeout }
     }
 
     /// Posts a request. Whatever happens out there is an answer, not an error.

@@ -17,8 +17,6 @@ use hyper_util::rt::TokioIo;
 use posthorn_chassis::BoxError;
 use posthorn_egress::EgressPolicy;
 use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -32,30 +30,37 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// never stops, and more than this is not read anyway.
 const UNREAD_BYTES: usize = MAX_READ_BYTES;
 
+/// Whom this process dials, and how. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Dialling {
+    policy: Arc<EgressPolicy>,
+    lookup: Lookup,
+}
+
+impl Dialling {
+    /// Dials as a policy allows; `lookup` tells the addresses of names.
+    pub(crate) fn new(policy: EgressPolicy, lookup: Lookup) -> Self {
+        let policy = Arc::new(policy);
+        Self { policy, lookup }
+    }
+}
+
 /// Makes a connector, which opens connections with TLS or without, as the URL says. HTTP/2 is spoken
 /// where TLS agrees on it.
-///
-/// # Errors
-/// When the TLS library finds no usable root certificates.
-pub(crate) fn connector(policy: EgressPolicy, lookup: Lookup) -> Result<Capped, rustls::Error> {
-    let policy = Arc::new(policy);
-    let resolver = GuardedResolver::new(Arc::clone(&policy), lookup);
+pub(crate) fn connector(dialling: &Dialling, tls: ClientConfig) -> Capped {
+    let policy = Arc::clone(&dialling.policy);
+    let resolver = GuardedResolver::new(Arc::clone(&policy), Arc::clone(&dialling.lookup));
     let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEPALIVE));
     tcp.set_recv_buffer_size(Some(UNREAD_BYTES));
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth();
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(Guarded { tcp, policy });
-    Ok(Capped(https))
+    Capped(https)
 }
 
 /// Dials no literal address that the policy denies.

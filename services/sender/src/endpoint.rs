@@ -9,15 +9,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use posthorn_egress::{ClientIdentity, ExtraRoots, TlsMaterialError};
 use posthorn_event_schema::{EndpointId, EndpointSnapshot, SealedSecret, Timestamp};
 use posthorn_signing::{KeyRing, OpenError, SealContext, SecretError, Signer, SigningSecret};
 
+use crate::own_tls::OwnTls;
 use crate::retry::RetrySchedule;
 
 /// The column that a sealed signing secret is bound to.
 pub const SECRET_COLUMN: &str = "secret";
 /// The column that the sealed credentials of a URL are bound to.
 pub const CREDENTIALS_COLUMN: &str = "credentials";
+/// The column that the sealed key of a client certificate is bound to.
+pub const MTLS_KEY_COLUMN: &str = "mtls_key";
 /// The column that sealed custom headers are bound to.
 pub const HEADERS_COLUMN: &str = "headers";
 
@@ -30,6 +34,8 @@ pub struct Prepared {
     pub signer: Signer,
     /// The customer's own headers, and what the credentials of its URL become.
     pub headers: HeaderMap,
+    /// TLS of its own.
+    pub tls: Option<OwnTls>,
     /// Its own waits between attempts.
     pub schedule: Option<RetrySchedule>,
     /// When the first of its secrets stops signing.
@@ -52,6 +58,9 @@ pub enum PrepareError {
     /// Opened headers are not a JSON object of strings that HTTP allows.
     #[error("the opened headers are not valid")]
     Headers,
+    /// A client certificate with its opened key, or roots, that `api` would not have taken.
+    #[error("the TLS material {0}")]
+    Tls(TlsMaterialError),
 }
 
 /// The prepared endpoints of this process.
@@ -129,6 +138,7 @@ fn prepare(
         url: url::Url::parse(&snapshot.url).ok(),
         signer: Signer::new(&secrets),
         headers,
+        tls: open_tls(keys, snapshot)?,
         schedule: waits.map(|waits| RetrySchedule::from_millis(waits)),
         valid_until: ends.min(),
         version: snapshot.version,
@@ -176,6 +186,30 @@ fn open_headers(keys: &KeyRing, snapshot: &EndpointSnapshot) -> Result<HeaderMap
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+fn open_tls(keys: &KeyRing, snapshot: &EndpointSnapshot) -> Result<Option<OwnTls>, PrepareError> {
+    let certificate = snapshot.client_certificate.as_ref();
+    let roots = snapshot.extra_roots.as_deref();
+    if certificate.is_none() && roots.is_none() {
+        return Ok(None);
+    }
+    let sealed = [
+        certificate.map_or("", |certificate| &certificate.chain),
+        certificate.map_or("", |certificate| &certificate.sealed_key),
+        roots.unwrap_or_default(),
+    ];
+    let identity = certificate.map(|certificate| {
+        let key = open(keys, snapshot, MTLS_KEY_COLUMN, &certificate.sealed_key)?;
+        let text = [&certificate.chain, &*String::from_utf8_lossy(&key)].concat();
+        ClientIdentity::parse(&text).map_err(PrepareError::Tls)
+    });
+    let roots = roots.map(|roots| ExtraRoots::parse(roots).map_err(PrepareError::Tls));
+    Ok(Some(OwnTls::new(
+        &sealed.map(str::as_bytes),
+        identity.transpose()?,
+        roots.transpose()?,
+    )))
 }
 
 /// Credentials of the URL become a Basic header, unless the customer has one of that name.

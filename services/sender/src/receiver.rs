@@ -5,6 +5,7 @@ use std::sync::Arc;
 use posthorn_event_schema::EndpointSnapshot;
 
 use crate::endpoint::Prepared;
+use crate::own_tls::OwnTls;
 use crate::retry::RetrySchedule;
 
 /// Who receives a delivery.
@@ -26,6 +27,14 @@ impl Receiver {
     pub(crate) fn snapshot(&self) -> Option<&EndpointSnapshot> {
         match self {
             Self::Endpoint(snapshot, _) => Some(snapshot),
+            Self::Callback(_) => None,
+        }
+    }
+
+    /// TLS of the endpoint's own.
+    pub(crate) fn tls(&self) -> Option<&OwnTls> {
+        match self {
+            Self::Endpoint(_, prepared) => prepared.tls.as_ref(),
             Self::Callback(_) => None,
         }
     }

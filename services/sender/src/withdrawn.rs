@@ -80,6 +80,8 @@ mod tests {
             secrets: Vec::new(),
             sealed_headers: None,
             sealed_credentials: None,
+            client_certificate: None,
+            extra_roots: None,
             cancelled_before: None,
             released_at: None,
             retry_waits_ms: None,

@@ -385,7 +385,9 @@ impl Store {
                      sealed_credentials = NULL, version = version + 1, updated_at = $3 \
                  WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}), \
              forgotten AS ( \
-                 DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
+                 DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id), \
+             access AS ( \
+                 DELETE FROM endpoint_access USING gone WHERE endpoint_id = gone.id) \
              SELECT {COLUMNS} FROM gone"
         );
         let mut client = self.client().await?;

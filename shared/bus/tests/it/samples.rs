@@ -65,6 +65,8 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         secrets: Vec::new(),
         sealed_headers: None,
         sealed_credentials: None,
+        client_certificate: None,
+        extra_roots: None,
         cancelled_before: None,
         released_at: None,
         retry_waits_ms: None,

@@ -24,11 +24,13 @@ mod nats_doors;
 mod official;
 mod openapi;
 mod outage;
+mod own_tls;
 mod release;
 mod replay;
 mod retry;
 mod shutdown;
 mod subscription;
+mod tls_front;
 mod trace;
 
 use std::time::Duration;
