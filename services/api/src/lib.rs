@@ -35,6 +35,7 @@ mod manual_delivery;
 mod minted;
 pub mod moment;
 mod notices;
+mod oauth_client;
 pub mod openapi;
 mod openapi_import;
 mod operational;

@@ -6,6 +6,7 @@ mod cancel;
 mod endpoint;
 mod endpoint_access;
 mod endpoint_headers;
+mod endpoint_oauth;
 mod endpoint_secret;
 mod endpoint_tls;
 mod event_type;
@@ -45,6 +46,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(endpoint_secret::router())
         .merge(endpoint_headers::router())
         .merge(endpoint_tls::router())
+        .merge(endpoint_oauth::router())
         .merge(event_type::router())
         .merge(event_type_import::router())
         .merge(event_type_schedule::router())

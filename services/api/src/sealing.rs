@@ -82,6 +82,8 @@ pub enum Column {
     Credentials,
     /// The private key of a client certificate: PEM.
     MtlsKey,
+    /// The secret of an OAuth client.
+    OAuthSecret,
 }
 
 impl Column {
@@ -89,6 +91,7 @@ impl Column {
         match self {
             Self::Credentials => "credentials",
             Self::MtlsKey => "mtls_key",
+            Self::OAuthSecret => "oauth_secret",
         }
     }
 }

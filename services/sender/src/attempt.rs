@@ -18,6 +18,7 @@ use posthorn_event_schema::{
 use tracing::Instrument;
 
 use crate::answer::{Answer, Timed};
+use crate::authorized::Authorized;
 use crate::classify;
 use crate::client::Client;
 use crate::clients::Clients;
@@ -28,6 +29,8 @@ use crate::record;
 use crate::request::{self, DeliveryRequest, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
+use crate::token::OAuth;
+use crate::tokens::Tokens;
 use crate::wish;
 use crate::withdrawn::Withdrawn;
 
@@ -47,6 +50,8 @@ pub struct Attempts {
     pub endpoints: Arc<Endpoints>,
     /// Send requests.
     pub clients: Arc<Clients>,
+    /// The tokens that endpoints want to see.
+    pub tokens: Arc<Tokens>,
     /// What all requests have in common.
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
@@ -167,7 +172,7 @@ impl Attempts {
             Receiver::Callback(url) => request::build_callback(&self.style, url, &job.body),
         };
         let timed = match request {
-            Ok(request) => self.post(job, &client, request).await,
+            Ok(request) => self.post(job, receiver, &client, request).await,
             Err(words) => Timed::not_sent(words),
         };
         let ended_at = now();
@@ -234,7 +239,22 @@ impl Attempts {
         })
     }
 
-    async fn post(&self, job: &DeliveryJob, client: &Client, request: DeliveryRequest) -> Timed {
+    fn authorized<'a>(&'a self, client: &'a Client, oauth: &'a OAuth) -> Authorized<'a> {
+        Authorized {
+            client,
+            tokens: &self.tokens,
+            oauth,
+            user_agent: &self.style.user_agent,
+        }
+    }
+
+    async fn post(
+        &self,
+        job: &DeliveryJob,
+        receiver: &Receiver,
+        client: &Client,
+        request: DeliveryRequest,
+    ) -> Timed {
         let span = tracing::info_span!(
             "post",
             otel.name = "POST",
@@ -248,7 +268,13 @@ impl Attempts {
             url.scheme = request.url.scheme(),
             error.type = tracing::field::Empty,
         );
-        let timed = client.post(request).instrument(span.clone()).await;
+        let exchange = async {
+            match receiver.oauth() {
+                None => client.post(request).await,
+                Some(oauth) => self.authorized(client, oauth).post(request).await,
+            }
+        };
+        let timed = exchange.instrument(span.clone()).await;
         if let Answer::Http { status, .. } = &timed.answer {
             span.record("http.response.status_code", status);
         }

@@ -41,6 +41,7 @@ pub fn sign(answer: &Answer) -> Sign {
         (Answer::Http { .. }, _) => Sign::Refused,
         // Nobody was asked.
         (_, Some(FailureClass::BlockedAddress | FailureClass::Request)) => Sign::Nothing,
+        // Also one without a token: who is not let through is not asked all the time.
         (Answer::Failed { .. }, _) => Sign::Silent,
     }
 }
@@ -111,6 +112,7 @@ fn words(class: FailureClass, error: &legacy::Error) -> String {
         FailureClass::Timeout => "no complete answer came in time".to_owned(),
         FailureClass::BlockedAddress => "address not allowed".to_owned(),
         FailureClass::Request => "the request could not be built".to_owned(),
+        FailureClass::Auth => "no token could be had".to_owned(),
         FailureClass::Protocol
         | FailureClass::Redirect
         | FailureClass::Status4xx

@@ -85,8 +85,18 @@ impl Client {
 
     /// Posts a request. Whatever happens out there is an answer, not an error.
     pub async fn post(&self, request: DeliveryRequest) -> Timed {
+        self.post_until(request, Instant::now() + self.timeout)
+            .await
+    }
+
+    /// How long a request may take, with everything that belongs to it.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// As [`Client::post`], within the rest of a deadline.
+    pub(crate) async fn post_until(&self, request: DeliveryRequest, deadline: Instant) -> Timed {
         let begun = Instant::now();
-        let deadline = begun + self.timeout;
         let mut headers = AttemptHeaders::default();
         headers.keep_sent(pairs(&request.headers));
         let exchange = timeout_at(deadline, self.exchange(request, &mut headers)).await;

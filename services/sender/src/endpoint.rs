@@ -15,6 +15,7 @@ use posthorn_signing::{KeyRing, OpenError, SealContext, SecretError, Signer, Sig
 
 use crate::own_tls::OwnTls;
 use crate::retry::RetrySchedule;
+use crate::token::OAuth;
 
 /// The column that a sealed signing secret is bound to.
 pub const SECRET_COLUMN: &str = "secret";
@@ -22,6 +23,8 @@ pub const SECRET_COLUMN: &str = "secret";
 pub const CREDENTIALS_COLUMN: &str = "credentials";
 /// The column that the sealed key of a client certificate is bound to.
 pub const MTLS_KEY_COLUMN: &str = "mtls_key";
+/// The column that the sealed secret of an OAuth client is bound to.
+pub const OAUTH_SECRET_COLUMN: &str = "oauth_secret";
 /// The column that sealed custom headers are bound to.
 pub const HEADERS_COLUMN: &str = "headers";
 
@@ -34,6 +37,8 @@ pub struct Prepared {
     pub signer: Signer,
     /// The customer's own headers, and what the credentials of its URL become.
     pub headers: HeaderMap,
+    /// The client whose tokens are sent, unless one of the headers stands for them.
+    pub oauth: Option<OAuth>,
     /// TLS of its own.
     pub tls: Option<OwnTls>,
     /// Its own waits between attempts.
@@ -133,11 +138,15 @@ fn prepare(
         .filter_map(|secret| secret.expires_at);
     let waits = snapshot.retry_waits_ms.as_ref();
     let mut headers = open_headers(keys, snapshot)?;
-    add_credentials(&mut headers, keys, snapshot)?;
+    let oauth = open_oauth(keys, snapshot, &headers)?;
+    if oauth.is_none() {
+        add_credentials(&mut headers, keys, snapshot)?;
+    }
     Ok(Prepared {
         url: url::Url::parse(&snapshot.url).ok(),
         signer: Signer::new(&secrets),
         headers,
+        oauth,
         tls: open_tls(keys, snapshot)?,
         schedule: waits.map(|waits| RetrySchedule::from_millis(waits)),
         valid_until: ends.min(),
@@ -210,6 +219,24 @@ fn open_tls(keys: &KeyRing, snapshot: &EndpointSnapshot) -> Result<Option<OwnTls
         identity.transpose()?,
         roots.transpose()?,
     )))
+}
+
+/// The customer's own header goes before a client, as before credentials of the URL.
+fn open_oauth(
+    keys: &KeyRing,
+    snapshot: &EndpointSnapshot,
+    headers: &HeaderMap,
+) -> Result<Option<OAuth>, PrepareError> {
+    let Some(client) = &snapshot.oauth else {
+        return Ok(None);
+    };
+    if headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let sealed = &client.sealed_secret;
+    let secret = open(keys, snapshot, OAUTH_SECRET_COLUMN, sealed)?;
+    let secret = String::from_utf8_lossy(&secret).into_owned();
+    Ok(Some(OAuth::new(client.settings.clone(), sealed, secret)))
 }
 
 /// Credentials of the URL become a Basic header, unless the customer has one of that name.

@@ -16,6 +16,7 @@
 
 pub mod answer;
 pub mod attempt;
+mod authorized;
 mod capped;
 pub mod classify;
 pub mod client;
@@ -42,6 +43,8 @@ pub mod resolver;
 pub mod retry;
 mod service;
 mod store;
+mod token;
+mod tokens;
 mod unreadable;
 mod visit;
 pub mod wish;

@@ -7,6 +7,7 @@ use posthorn_event_schema::EndpointSnapshot;
 use crate::endpoint::Prepared;
 use crate::own_tls::OwnTls;
 use crate::retry::RetrySchedule;
+use crate::token::OAuth;
 
 /// Who receives a delivery.
 pub(crate) enum Receiver {
@@ -35,6 +36,14 @@ impl Receiver {
     pub(crate) fn tls(&self) -> Option<&OwnTls> {
         match self {
             Self::Endpoint(_, prepared) => prepared.tls.as_ref(),
+            Self::Callback(_) => None,
+        }
+    }
+
+    /// The client whose tokens the endpoint wants.
+    pub(crate) fn oauth(&self) -> Option<&OAuth> {
+        match self {
+            Self::Endpoint(_, prepared) => prepared.oauth.as_ref(),
             Self::Callback(_) => None,
         }
     }

@@ -46,6 +46,7 @@ impl Sender {
                 config.encryption_keys.expose(),
             )?)),
             clients: Arc::new(Clients::new(config.egress.clone(), config.timeout)?),
+            tokens: Arc::default(),
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),
             withdrawn: Arc::default(),

@@ -82,6 +82,7 @@ mod tests {
             sealed_credentials: None,
             client_certificate: None,
             extra_roots: None,
+            oauth: None,
             cancelled_before: None,
             released_at: None,
             retry_waits_ms: None,

@@ -40,7 +40,7 @@ pub mod wish;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
 pub use attempt_headers::AttemptHeaders;
-pub use endpoint_access::ClientCertificate;
+pub use endpoint_access::{ClientCertificate, OAuthClient, OAuthMethod, OAuthSettings};
 pub use event::{Event, EventMeta};
 pub use event_object::{EventObject, NativeEvent, NativeEventError};
 pub use event_type::{Channel, EventType, NameError};

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApplicationId, Channel, ClientCertificate, EndpointId, EventType, OrganizationId,
+    ApplicationId, Channel, ClientCertificate, EndpointId, EventType, OAuthClient, OrganizationId,
     SchemaVersion, Timestamp, Uid,
 };
 
@@ -122,6 +122,9 @@ pub struct EndpointSnapshot {
     /// Roots that its server's certificate may be signed by, beside the public ones, as PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra_roots: Option<String>,
+    /// The client whose tokens it wants to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuthClient>,
     /// Scheduled deliveries of events accepted before this end without another request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_before: Option<Timestamp>,

@@ -67,6 +67,7 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         sealed_credentials: None,
         client_certificate: None,
         extra_roots: None,
+        oauth: None,
         cancelled_before: None,
         released_at: None,
         retry_waits_ms: None,

@@ -21,6 +21,7 @@ mod idempotency;
 mod import;
 mod message;
 mod nats_doors;
+mod oauth;
 mod official;
 mod openapi;
 mod outage;
