@@ -5,6 +5,7 @@
 //! shown keeps what is stored, as long as the URL still leads to the same place: a URL that leads
 //! elsewhere would carry a password away that nobody was shown.
 
+use percent_encoding::percent_decode_str;
 use posthorn_signing::KeyRing;
 use url::Url;
 
@@ -100,24 +101,8 @@ fn leads_to_the_same_place(one: &str, other: &str) -> bool {
     origin(one).is_some_and(|one| one.is_tuple() && Some(one) == origin(other))
 }
 
-/// Percent-decodes; what is no escape stays.
 fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let escaped = after
-            .get(..2)
-            .filter(|_| *first == b'%')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() {
-            &after[2..]
-        } else {
-            after
-        };
-    }
-    bytes
+    percent_decode_str(text).collect()
 }
 
 #[cfg(test)]

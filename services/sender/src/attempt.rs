@@ -172,7 +172,7 @@ impl Attempts {
             Receiver::Callback(url) => request::build_callback(&self.style, url, &job.body),
         };
         let timed = match request {
-            Ok(request) => self.post(job, receiver, &client, request).await,
+            Ok(request) => self.post(job, receiver, &client, request).await?,
             Err(words) => Timed::not_sent(words),
         };
         let ended_at = now();
@@ -254,7 +254,7 @@ impl Attempts {
         receiver: &Receiver,
         client: &Client,
         request: DeliveryRequest,
-    ) -> Timed {
+    ) -> Result<Timed, Kept> {
         let span = tracing::info_span!(
             "post",
             otel.name = "POST",
@@ -274,7 +274,10 @@ impl Attempts {
                 Some(oauth) => self.authorized(client, oauth).post(request).await,
             }
         };
-        let timed = exchange.instrument(span.clone()).await;
+        let timed = exchange.instrument(span.clone()).await.map_err(|error| {
+            tracing::error!(error = %error, "no way out, the delivery is kept");
+            Kept
+        })?;
         if let Answer::Http { status, .. } = &timed.answer {
             span.record("http.response.status_code", status);
         }
@@ -282,7 +285,7 @@ impl Attempts {
             span.record("otel.status_code", "ERROR");
             span.record("error.type", class.as_str());
         }
-        timed
+        Ok(timed)
     }
 
     /// What follows from the answer; `None` after a success.

@@ -1,15 +1,17 @@
 //! An endpoint's request with a token of its OAuth client, all within one deadline.
 
+use std::time::Duration;
+
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use posthorn_event_schema::{AttemptHeaders, FailureClass};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answer, Timed};
-use crate::client::Client;
+use crate::client::{Client, NoWayOut};
 use crate::request::DeliveryRequest;
 use crate::token::{OAuth, Token};
-use crate::tokens::{Got, Tokens};
+use crate::tokens::{Got, NoToken, Tokens};
 
 /// What the receiver answers to a token that it does not take.
 const UNAUTHORIZED: u16 = 401;
@@ -26,23 +28,28 @@ pub(crate) struct Authorized<'a> {
 impl Authorized<'_> {
     /// Posts a request with a token, and once more with a new one if the receiver does not take the
     /// known one. The token server is asked on the endpoint's own connections, with its TLS.
-    pub(crate) async fn post(&self, request: DeliveryRequest) -> Timed {
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub(crate) async fn post(&self, request: DeliveryRequest) -> Result<Timed, NoWayOut> {
         let begun = Instant::now();
         let deadline = begun + self.client.timeout();
-        let mut timed = self.exchange(request, deadline).await;
+        let mut timed = self.exchange(request, deadline).await?;
         timed.took = begun.elapsed();
-        timed
+        Ok(timed)
     }
 
-    async fn exchange(&self, request: DeliveryRequest, deadline: Instant) -> Timed {
+    async fn exchange(
+        &self,
+        request: DeliveryRequest,
+        deadline: Instant,
+    ) -> Result<Timed, NoWayOut> {
         let got = match self.token(None, deadline).await {
             Ok(got) => got,
-            Err(words) => return no_token(&words),
+            Err(error) => return no_token(error),
         };
-        let timed = self
-            .client
-            .post_until(with(&request, &got.token), deadline)
-            .await;
+        let first = with(&request, &got.token);
+        let timed = self.client.post_until(first, deadline).await?;
         let is_refused = matches!(
             timed.answer,
             Answer::Http {
@@ -51,7 +58,7 @@ impl Authorized<'_> {
             }
         );
         if got.is_new || !is_refused {
-            return timed;
+            return Ok(timed);
         }
         match self.token(Some(&got.token), deadline).await {
             Ok(got) => {
@@ -59,16 +66,21 @@ impl Authorized<'_> {
                     .post_until(with(&request, &got.token), deadline)
                     .await
             }
-            Err(words) => no_token(&words),
+            Err(error) => no_token(error),
         }
     }
 
-    async fn token(&self, refused: Option<&Token>, deadline: Instant) -> Result<Got, String> {
-        let request = self.oauth.request(self.user_agent);
-        let request = request.ok_or("the token server's URL does not parse")?;
-        let fetch = async || self.client.post_until(request, deadline).await.answer;
+    async fn token(&self, refused: Option<&Token>, deadline: Instant) -> Result<Got, NoToken> {
+        let Some(request) = self.oauth.request(self.user_agent) else {
+            let words = "the token server's URL does not parse";
+            return Err(NoToken::Theirs(words.to_owned()));
+        };
+        let fetch = async || {
+            let timed = self.client.post_until(request, deadline).await?;
+            Ok(timed.answer)
+        };
         let got = timeout_at(deadline, self.tokens.get(self.oauth, refused, fetch)).await;
-        got.unwrap_or_else(|_elapsed| Err("no token came in time".to_owned()))
+        got.unwrap_or_else(|_elapsed| Err(NoToken::Theirs("none came in time".to_owned())))
     }
 }
 
@@ -79,13 +91,16 @@ fn with(request: &DeliveryRequest, token: &Token) -> DeliveryRequest {
 }
 
 /// No request was made, because there is no token for it.
-fn no_token(words: &str) -> Timed {
-    Timed {
-        answer: Answer::Failed {
-            class: FailureClass::Auth,
-            words: format!("no token could be had: {words}"),
-        },
-        took: std::time::Duration::ZERO,
-        headers: AttemptHeaders::default(),
+fn no_token(error: NoToken) -> Result<Timed, NoWayOut> {
+    match error {
+        NoToken::Ours(error) => Err(error),
+        NoToken::Theirs(words) => Ok(Timed {
+            answer: Answer::Failed {
+                class: FailureClass::Auth,
+                words: format!("no token could be had: {words}"),
+            },
+            took: Duration::ZERO,
+            headers: AttemptHeaders::default(),
+        }),
     }
 }

@@ -10,6 +10,7 @@ use posthorn_event_schema::FailureClass;
 use crate::answer::Answer;
 use crate::lanes::Sign;
 use crate::resolver::ResolveError;
+use crate::tunnel::TunnelError;
 
 /// Why an answer is a failure; `None` when it is a success, which only 2xx is.
 #[must_use]
@@ -66,7 +67,16 @@ pub fn is_unprocessed(error: &legacy::Error) -> bool {
     shuts_down || refused
 }
 
+/// What is wrong with the way out, when that is the reason: a failure of ours.
+#[must_use]
+pub(crate) fn ours(error: &legacy::Error) -> Option<&TunnelError> {
+    cause::<TunnelError>(error).filter(|tunnel| tunnel.class().is_none())
+}
+
 fn class_of(error: &legacy::Error) -> FailureClass {
+    if let Some(class) = cause::<TunnelError>(error).and_then(TunnelError::class) {
+        return class;
+    }
     if let Some(resolve) = cause::<ResolveError>(error) {
         return match resolve {
             ResolveError::Blocked => FailureClass::BlockedAddress,

@@ -11,6 +11,7 @@ use posthorn_egress::EgressPolicy;
 
 use crate::client::Client;
 use crate::connector::Dialling;
+use crate::egress_proxy::EgressProxy;
 use crate::own_tls::{OwnTls, TlsBase, TlsDigest};
 use crate::recent::Recent;
 use crate::resolver;
@@ -33,9 +34,14 @@ impl Clients {
     ///
     /// # Errors
     /// When the platform has no usable root certificates.
-    pub fn new(policy: EgressPolicy, timeout: Duration) -> Result<Self, rustls::Error> {
+    pub fn new(
+        policy: EgressPolicy,
+        proxy: Option<EgressProxy>,
+        timeout: Duration,
+    ) -> Result<Self, rustls::Error> {
         let tls = TlsBase::new()?;
-        let dialling = Dialling::new(policy, resolver::system());
+        // Half of it, so that a proxy that is silent is told from a receiver that is.
+        let dialling = Dialling::new(policy, resolver::system()).through(proxy, timeout / 2);
         let shared = Client::with_tls(&dialling, tls.settings(None)?, timeout);
         Ok(Self {
             shared,
@@ -77,7 +83,7 @@ mod tests {
 
     #[test]
     fn equal_tls_has_one_client_and_other_tls_another() {
-        let clients = Clients::new(EgressPolicy::default(), Duration::from_secs(1)).unwrap();
+        let clients = Clients::new(EgressPolicy::default(), None, Duration::from_secs(1)).unwrap();
         let tls = |text: &str| OwnTls::new(&[text.as_bytes()], None, None);
         let known = |clients: &Clients| clients.own().len();
         clients.get(None).unwrap();

@@ -45,7 +45,11 @@ impl Sender {
             endpoints: Arc::new(Endpoints::new(KeyRing::parse(
                 config.encryption_keys.expose(),
             )?)),
-            clients: Arc::new(Clients::new(config.egress.clone(), config.timeout)?),
+            clients: Arc::new(Clients::new(
+                config.egress.clone(),
+                config.proxy()?,
+                config.timeout,
+            )?),
             tokens: Arc::default(),
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),

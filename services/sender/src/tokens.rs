@@ -7,6 +7,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use crate::answer::Answer;
+use crate::client::NoWayOut;
 use crate::recent::Recent;
 use crate::token::{self, ClientDigest, OAuth, Token};
 
@@ -26,6 +27,14 @@ pub(crate) struct Got {
     pub(crate) is_new: bool,
 }
 
+/// Why there is no token.
+pub(crate) enum NoToken {
+    /// The token server could not be asked, for a reason of our own.
+    Ours(NoWayOut),
+    /// It gave none; why, in words fit for the customer.
+    Theirs(String),
+}
+
 impl Default for Tokens {
     fn default() -> Self {
         Self(Mutex::new(Recent::new(MAX_CLIENTS)))
@@ -37,13 +46,13 @@ impl Tokens {
     /// `refused`; else one is fetched, by one caller at a time.
     ///
     /// # Errors
-    /// Why there is none, in words fit for the customer.
+    /// Why there is none.
     pub(crate) async fn get(
         &self,
         oauth: &OAuth,
         refused: Option<&Token>,
-        fetch: impl AsyncFnOnce() -> Answer,
-    ) -> Result<Got, String> {
+        fetch: impl AsyncFnOnce() -> Result<Answer, NoWayOut>,
+    ) -> Result<Got, NoToken> {
         let slot = self.slot(oauth.digest());
         let mut slot = slot.lock().await;
         if let Some(token) = slot.as_ref()
@@ -55,8 +64,8 @@ impl Tokens {
             return Ok(Got { token, is_new });
         }
         *slot = None;
-        let answer = fetch().await;
-        let token = token::read(&answer, Instant::now())?;
+        let answer = fetch().await.map_err(NoToken::Ours)?;
+        let token = token::read(&answer, Instant::now()).map_err(NoToken::Theirs)?;
         *slot = Some(token.clone());
         let is_new = true;
         Ok(Got { token, is_new })

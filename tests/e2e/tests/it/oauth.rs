@@ -211,7 +211,7 @@ async fn a_token_server_that_hangs_or_floods_costs_one_deadline() {
     );
     id.set("/floods", Behaviour::with_body(200, long));
     for (path, expected) in [
-        ("/hangs", "no token could be had: no "),
+        ("/hangs", "no token could be had: no"),
         (
             "/floods",
             "no token could be had: the token server's answer is too long",
