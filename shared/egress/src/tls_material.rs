@@ -107,7 +107,12 @@ impl ClientIdentity {
         }
         let provider = aws_lc_rs::default_provider();
         match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider) {
-            Ok(_) => Ok(Self { chain, key }),
+            Ok(_) => {
+                let identity = Self { chain, key };
+                let written = identity.chain_pem().len() + identity.key_pem().len();
+                check_size(written, MAX_IDENTITY_BYTES)?;
+                Ok(identity)
+            }
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
                 Err(TlsMaterialError::Mismatch)
             }
@@ -172,7 +177,9 @@ impl ExtraRoots {
             let added = store.add(root.clone());
             added.map_err(|_words| TlsMaterialError::Certificate { position })?;
         }
-        Ok(Self(sections.certificates))
+        let roots = Self(sections.certificates);
+        check_size(roots.pem().len(), MAX_ROOTS_BYTES)?;
+        Ok(roots)
     }
 
     /// Checks that no certificate has expired.
@@ -206,6 +213,14 @@ pub fn certificates_of(
     let certificates = Sections::read(text, MAX_ROOTS_BYTES)?.certificates;
     let summaries = summaries(&certificates)?;
     Ok(certificates.into_iter().zip(summaries).collect())
+}
+
+/// What is stored is written anew, with lines of its own, and must be readable again.
+fn check_size(written: usize, most_bytes: usize) -> Result<(), TlsMaterialError> {
+    if written > most_bytes {
+        return Err(TlsMaterialError::TooLarge { most_bytes });
+    }
+    Ok(())
 }
 
 fn summaries(
@@ -310,6 +325,24 @@ mod tests {
         ] {
             assert_eq!(refused(text).code(), code, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_accepted_can_be_read_again_however_long_its_lines_are() {
+        let (certificate, _) = certificate("one");
+        // Without the breaks between lines it is shorter than what is written.
+        let mut lines: Vec<_> = certificate.lines().collect();
+        let last = lines.pop().unwrap();
+        let one_line = format!("{}\n{}\n{last}\n", lines[0], lines[1..].concat());
+        let most = MAX_ROOTS_BYTES / one_line.len();
+        let mut accepted = 0;
+        for count in 1..=most {
+            if let Ok(roots) = ExtraRoots::parse(&one_line.repeat(count)) {
+                assert!(ExtraRoots::parse(&roots.pem()).is_ok(), "{count}");
+                accepted = count;
+            }
+        }
+        assert!((1..most).contains(&accepted), "{accepted} of {most}");
     }
 
     #[test]
