@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use posthorn_egress::{EgressPolicy, is_public};
 use url::{Host, ParseError, Url};
 
+use crate::url_credentials::UrlCredentials;
+
 /// What an operator demands of endpoint URLs.
 #[derive(Debug, Clone)]
 pub struct UrlRules {
@@ -30,8 +32,12 @@ pub enum UrlProblem {
     Invalid,
     /// Neither `http` nor `https`, or `http` where only `https` is allowed.
     Scheme,
-    /// User name or password in the URL.
+    /// User name or password where the URL must have none.
     UserInfo,
+    /// A user name or password that no Basic header can carry.
+    Credentials,
+    /// Asterisks instead of a user name and password, and nothing that they stand for.
+    Redacted,
     /// A port that no receiver of webhooks uses.
     Port,
     /// No host, or a name that the public DNS cannot know.
@@ -49,6 +55,8 @@ impl UrlProblem {
             Self::Invalid => "url.invalid",
             Self::Scheme => "url.scheme",
             Self::UserInfo => "url.userinfo",
+            Self::Credentials => "url.credentials",
+            Self::Redacted => "url.redacted",
             Self::Port => "url.port",
             Self::Host => "url.host",
             Self::Address => "url.address_not_allowed",
@@ -65,6 +73,12 @@ impl fmt::Display for UrlProblem {
             Self::UserInfo => {
                 "The URL must not contain a user name or password; set an Authorization header."
             }
+            Self::Credentials => {
+                "The user name must not contain a colon, and neither it nor the password control characters."
+            }
+            Self::Redacted => {
+                "The user name and password are not known for this place; give them again."
+            }
             Self::Port => "The port is not allowed.",
             Self::Host => "The host must be a fully qualified public name.",
             Self::Address => "The address is not allowed.",
@@ -79,11 +93,25 @@ const DENIED_PORTS: [u16; 8] = [22, 25, 2379, 4222, 5432, 6379, 6443, 10250];
 const INTERNAL_SUFFIXES: [&str; 5] = ["localhost", "internal", "local", "svc", "cluster.local"];
 
 impl UrlRules {
-    /// Checks a URL and gives it in its normal form.
+    /// Checks a URL without user name and password, and gives it in its normal form.
     ///
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(&self, text: &str) -> Result<String, UrlProblem> {
+        match self.check_with_credentials(text)? {
+            (normal, UrlCredentials::Absent) => Ok(normal),
+            (_, UrlCredentials::Redacted | UrlCredentials::Given(_)) => Err(UrlProblem::UserInfo),
+        }
+    }
+
+    /// Checks a URL and gives it in its normal form, and its user name and password apart.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub(crate) fn check_with_credentials(
+        &self,
+        text: &str,
+    ) -> Result<(String, UrlCredentials), UrlProblem> {
         if text.len() > self.max_len {
             return Err(UrlProblem::TooLong);
         }
@@ -94,20 +122,18 @@ impl UrlRules {
         {
             return Err(UrlProblem::Invalid);
         }
-        let url = Url::parse(text).map_err(problem_of)?;
+        let mut url = Url::parse(text).map_err(problem_of)?;
         if url.scheme() != "https" && (url.scheme() != "http" || self.https_only) {
             return Err(UrlProblem::Scheme);
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(UrlProblem::UserInfo);
-        }
         self.check_host(&url)?;
+        let credentials = UrlCredentials::take(&mut url)?;
         let normal = String::from(url);
         // Percent-encoding may have made it longer.
         if normal.len() > self.max_len {
             Err(UrlProblem::TooLong)
         } else {
-            Ok(normal)
+            Ok((normal, credentials))
         }
     }
 

@@ -8,6 +8,7 @@ use posthorn_public_http::{ApiError, Problem};
 use posthorn_store::application::Metadata;
 use serde_json::Value;
 
+use crate::endpoint_url::UrlProblem;
 use crate::json_schema;
 
 /// Longest name of an application, in bytes.
@@ -55,6 +56,11 @@ impl Fields {
             rule,
             kind,
         ));
+    }
+
+    /// Notes what is wrong with a URL.
+    pub(crate) fn url(&mut self, field: &str, problem: UrlProblem) {
+        self.note_as(field, problem.to_string(), problem.code());
     }
 
     /// The value, or a note why it is none.

@@ -35,6 +35,7 @@ mod manual_delivery;
 mod minted;
 pub mod moment;
 mod notices;
+mod oauth_client;
 pub mod openapi;
 mod openapi_import;
 mod operational;
@@ -52,6 +53,7 @@ pub mod snapshot;
 mod state;
 mod tasks;
 mod upkeep;
+mod url_credentials;
 
 pub use config::ApiConfig;
 pub use router::openapi_document;

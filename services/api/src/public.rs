@@ -7,6 +7,8 @@ pub mod application;
 pub mod attempt;
 pub mod authentication;
 pub mod endpoint;
+pub mod endpoint_access;
+pub mod endpoint_oauth;
 pub mod event_type;
 pub mod expunge;
 pub mod import;

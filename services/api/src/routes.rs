@@ -4,8 +4,11 @@ pub(crate) mod application;
 mod attempt;
 mod cancel;
 mod endpoint;
+mod endpoint_access;
 mod endpoint_headers;
+mod endpoint_oauth;
 mod endpoint_secret;
+mod endpoint_tls;
 mod event_type;
 mod event_type_import;
 mod event_type_schedule;
@@ -42,6 +45,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(endpoint::router())
         .merge(endpoint_secret::router())
         .merge(endpoint_headers::router())
+        .merge(endpoint_tls::router())
+        .merge(endpoint_oauth::router())
         .merge(event_type::router())
         .merge(event_type_import::router())
         .merge(event_type_schedule::router())

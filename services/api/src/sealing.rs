@@ -75,6 +75,33 @@ pub fn open_secret(
     SigningSecret::parse(&text).map_err(SealingError::NotASecret)
 }
 
+/// What only the sender opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The user name and password of a URL: `user:password`.
+    Credentials,
+    /// The private key of a client certificate: PEM.
+    MtlsKey,
+    /// The secret of an OAuth client.
+    OAuthSecret,
+}
+
+impl Column {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::MtlsKey => "mtls_key",
+            Self::OAuthSecret => "oauth_secret",
+        }
+    }
+}
+
+/// Seals a value that only the sender opens.
+#[must_use]
+pub fn seal(keys: &KeyRing, owner: Owner<'_>, column: Column, value: &[u8]) -> Vec<u8> {
+    keys.seal(value, &owner.context(column.as_str()))
+}
+
 /// Seals headers; none need no sealing.
 ///
 /// # Panics

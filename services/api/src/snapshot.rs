@@ -15,10 +15,11 @@ use posthorn_bus::BusError;
 use posthorn_bus::config_bucket::{ConfigBucket, Written};
 use posthorn_chassis::metric::Counter;
 use posthorn_event_schema::{
-    ApplicationId, ApplicationSnapshot, EndpointId, EndpointSnapshot, EventType, EventTypeSnapshot,
-    OrganizationId, SchemaVersion, SealedSecret,
+    ApplicationId, ApplicationSnapshot, ClientCertificate, EndpointId, EndpointSnapshot, EventType,
+    EventTypeSnapshot, OAuthClient, OrganizationId, SchemaVersion, SealedSecret,
 };
 use posthorn_store::application::ApplicationRow;
+use posthorn_store::endpoint_access::{Access, AccessKind};
 use posthorn_store::endpoint_secret::EndpointState;
 use posthorn_store::event_type_schedule::ScheduleRow;
 use posthorn_store::{Store, StoreError};
@@ -34,6 +35,9 @@ pub enum SnapshotError {
     /// The committed state could not be read back.
     #[error("the endpoint could not be read for its snapshot")]
     Read(#[from] StoreError),
+    /// What is stored of an OAuth client is none.
+    #[error("the stored OAuth client cannot be read")]
+    OAuth(#[source] serde_json::Error),
     /// The bucket did not take the entry.
     #[error("the snapshot could not be written")]
     Write(#[from] BusError),
@@ -93,7 +97,7 @@ impl SnapshotWriter {
         let Some(state) = state else {
             return Ok(Written::Superseded);
         };
-        Ok(self.bucket.put_endpoint(&endpoint_entry(state)).await?)
+        Ok(self.bucket.put_endpoint(&endpoint_entry(state)?).await?)
     }
 
     /// Tells the fleet of a committed change of an event type's schedule; a failure is logged and
@@ -169,13 +173,18 @@ fn schedule_entry(row: &ScheduleRow) -> EventTypeSnapshot {
 }
 
 /// What the fleet needs to know of an endpoint; secrets and headers stay sealed.
-fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
+fn endpoint_entry(state: EndpointState) -> Result<EndpointSnapshot, SnapshotError> {
     let row = state.endpoint;
+    let mut access = state.access;
+    let mut take = |kind| {
+        let found = access.iter().position(|(known, _)| *known == kind);
+        found.map(|at| access.swap_remove(at).1)
+    };
     let secrets = state.secrets.into_iter().map(|secret| SealedSecret {
         sealed: STANDARD.encode(secret.sealed),
         expires_at: secret.expires_at,
     });
-    EndpointSnapshot {
+    Ok(EndpointSnapshot {
         schema: SchemaVersion,
         id: row.id,
         application: row.application,
@@ -188,10 +197,28 @@ fn endpoint_entry(state: EndpointState) -> EndpointSnapshot {
         channels: row.settings.channels,
         secrets: secrets.collect(),
         sealed_headers: row.sealed_headers.map(|sealed| STANDARD.encode(sealed)),
+        sealed_credentials: row.sealed_credentials.map(|sealed| STANDARD.encode(sealed)),
+        client_certificate: take(AccessKind::Mtls).map(client_certificate),
+        extra_roots: take(AccessKind::Ca).map(|roots| roots.shown),
+        oauth: take(AccessKind::OAuth).map(oauth_client).transpose()?,
         cancelled_before: row.cancelled_before,
         released_at: row.released_at,
         retry_waits_ms: None,
         throttle_rate: row.settings.throttle_rate,
         fifo: row.settings.fifo,
+    })
+}
+
+fn client_certificate(access: Access) -> ClientCertificate {
+    ClientCertificate {
+        chain: access.shown,
+        sealed_key: STANDARD.encode(access.sealed.unwrap_or_default()),
     }
+}
+
+fn oauth_client(access: Access) -> Result<OAuthClient, SnapshotError> {
+    Ok(OAuthClient {
+        settings: serde_json::from_str(&access.shown).map_err(SnapshotError::OAuth)?,
+        sealed_secret: STANDARD.encode(access.sealed.unwrap_or_default()),
+    })
 }

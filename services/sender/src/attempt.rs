@@ -18,8 +18,10 @@ use posthorn_event_schema::{
 use tracing::Instrument;
 
 use crate::answer::{Answer, Timed};
+use crate::authorized::Authorized;
 use crate::classify;
 use crate::client::Client;
+use crate::clients::Clients;
 use crate::endpoint::Endpoints;
 use crate::lanes::{Finish, Lesson};
 use crate::receiver::Receiver;
@@ -27,6 +29,8 @@ use crate::record;
 use crate::request::{self, DeliveryRequest, Style};
 use crate::retry::{self, Decision, Failed, RetrySchedule};
 use crate::store::until_stored;
+use crate::token::OAuth;
+use crate::tokens::Tokens;
 use crate::wish;
 use crate::withdrawn::Withdrawn;
 
@@ -44,8 +48,10 @@ pub struct Attempts {
     pub snapshot: Snapshot,
     /// The endpoints ready to be sent to.
     pub endpoints: Arc<Endpoints>,
-    /// Sends requests.
-    pub client: Client,
+    /// Send requests.
+    pub clients: Arc<Clients>,
+    /// The tokens that endpoints want to see.
+    pub tokens: Arc<Tokens>,
     /// What all requests have in common.
     pub style: Arc<Style>,
     /// The waits of endpoints that have none of their own.
@@ -157,6 +163,7 @@ impl Attempts {
     }
 
     async fn attempt(&self, job: &DeliveryJob, receiver: &Receiver) -> Result<Ended, Kept> {
+        let client = self.client(receiver)?;
         let started_at = now();
         let request = match receiver {
             Receiver::Endpoint(_, prepared) => {
@@ -165,7 +172,7 @@ impl Attempts {
             Receiver::Callback(url) => request::build_callback(&self.style, url, &job.body),
         };
         let timed = match request {
-            Ok(request) => self.post(job, request).await,
+            Ok(request) => self.post(job, receiver, &client, request).await?,
             Err(words) => Timed::not_sent(words),
         };
         let ended_at = now();
@@ -220,7 +227,34 @@ impl Attempts {
         })
     }
 
-    async fn post(&self, job: &DeliveryJob, request: DeliveryRequest) -> Timed {
+    /// The client whose connections the receiver may be asked on.
+    fn client(&self, receiver: &Receiver) -> Result<Client, Kept> {
+        self.clients.get(receiver.tls()).map_err(|error| {
+            tracing::error!(
+                posthorn.endpoint.id = receiver.snapshot().map(|endpoint| endpoint.id.as_str()),
+                error = %error,
+                "TLS of an endpoint cannot be set up, its deliveries are kept"
+            );
+            Kept
+        })
+    }
+
+    fn authorized<'a>(&'a self, client: &'a Client, oauth: &'a OAuth) -> Authorized<'a> {
+        Authorized {
+            client,
+            tokens: &self.tokens,
+            oauth,
+            user_agent: &self.style.user_agent,
+        }
+    }
+
+    async fn post(
+        &self,
+        job: &DeliveryJob,
+        receiver: &Receiver,
+        client: &Client,
+        request: DeliveryRequest,
+    ) -> Result<Timed, Kept> {
         let span = tracing::info_span!(
             "post",
             otel.name = "POST",
@@ -234,7 +268,16 @@ impl Attempts {
             url.scheme = request.url.scheme(),
             error.type = tracing::field::Empty,
         );
-        let timed = self.client.post(request).instrument(span.clone()).await;
+        let exchange = async {
+            match receiver.oauth() {
+                None => client.post(request).await,
+                Some(oauth) => self.authorized(client, oauth).post(request).await,
+            }
+        };
+        let timed = exchange.instrument(span.clone()).await.map_err(|error| {
+            tracing::error!(error = %error, "no way out, the delivery is kept");
+            Kept
+        })?;
         if let Answer::Http { status, .. } = &timed.answer {
             span.record("http.response.status_code", status);
         }
@@ -242,7 +285,7 @@ impl Attempts {
             span.record("otel.status_code", "ERROR");
             span.record("error.type", class.as_str());
         }
-        timed
+        Ok(timed)
     }
 
     /// What follows from the answer; `None` after a success.

@@ -10,6 +10,7 @@ use posthorn_event_schema::FailureClass;
 use crate::answer::Answer;
 use crate::lanes::Sign;
 use crate::resolver::ResolveError;
+use crate::tunnel::TunnelError;
 
 /// Why an answer is a failure; `None` when it is a success, which only 2xx is.
 #[must_use]
@@ -41,6 +42,7 @@ pub fn sign(answer: &Answer) -> Sign {
         (Answer::Http { .. }, _) => Sign::Refused,
         // Nobody was asked.
         (_, Some(FailureClass::BlockedAddress | FailureClass::Request)) => Sign::Nothing,
+        // Also one without a token: who is not let through is not asked all the time.
         (Answer::Failed { .. }, _) => Sign::Silent,
     }
 }
@@ -65,7 +67,16 @@ pub fn is_unprocessed(error: &legacy::Error) -> bool {
     shuts_down || refused
 }
 
+/// What is wrong with the way out, when that is the reason: a failure of ours.
+#[must_use]
+pub(crate) fn ours(error: &legacy::Error) -> Option<&TunnelError> {
+    cause::<TunnelError>(error).filter(|tunnel| tunnel.class().is_none())
+}
+
 fn class_of(error: &legacy::Error) -> FailureClass {
+    if let Some(class) = cause::<TunnelError>(error).and_then(TunnelError::class) {
+        return class;
+    }
     if let Some(resolve) = cause::<ResolveError>(error) {
         return match resolve {
             ResolveError::Blocked => FailureClass::BlockedAddress,
@@ -111,6 +122,7 @@ fn words(class: FailureClass, error: &legacy::Error) -> String {
         FailureClass::Timeout => "no complete answer came in time".to_owned(),
         FailureClass::BlockedAddress => "address not allowed".to_owned(),
         FailureClass::Request => "the request could not be built".to_owned(),
+        FailureClass::Auth => "no token could be had".to_owned(),
         FailureClass::Protocol
         | FailureClass::Redirect
         | FailureClass::Status4xx

@@ -9,15 +9,18 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use posthorn_chassis::error_chain;
 use posthorn_egress::EgressPolicy;
 use posthorn_event_schema::{AttemptHeaders, FailureClass};
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::answer::{Answer, Kept, MAX_KEPT_BYTES, MAX_READ_BYTES, Timed};
 use crate::capped::Capped;
 use crate::classify;
-use crate::connector::connector;
+use crate::connector::{Dialling, connector};
+use crate::own_tls::TlsBase;
 use crate::request::DeliveryRequest;
 use crate::resolver::{self, Lookup};
 use crate::wish;
@@ -32,10 +35,15 @@ pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// As much as an HTTP/2 receiver may send of all answers together before they are read.
 const MAX_UNREAD_BYTES: u32 = 1024 * 1024;
 
-/// The sender's HTTP client. Clones share its connections.
+/// The operator's proxy opens no connection, for a reason that has nothing to do with the receiver.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoWayOut(String);
+
+/// An HTTP client of the sender. Clones share its connections.
 ///
-/// It has no redirects and no proxy, which would lead around the egress policy, and it leaves the
-/// body of an answer as it came.
+/// It has no redirects and no proxy but the operator's, which would lead around the egress policy, and
+/// it leaves the body of an answer as it came.
 #[derive(Clone)]
 pub struct Client {
     http: legacy::Client<Capped, Full<Bytes>>,
@@ -60,7 +68,12 @@ impl Client {
         timeout: Duration,
         lookup: Lookup,
     ) -> Result<Self, rustls::Error> {
-        let connector = connector(policy, lookup)?;
+        let tls = TlsBase::new()?.settings(None)?;
+        Ok(Self::with_tls(&Dialling::new(policy, lookup), tls, timeout))
+    }
+
+    /// Makes a client with these settings of TLS.
+    pub(crate) fn with_tls(dialling: &Dialling, tls: ClientConfig, timeout: Duration) -> Self {
         let head_bytes = u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX);
         let body_bytes = u32::try_from(MAX_READ_BYTES).unwrap_or(u32::MAX);
         let http = legacy::Client::builder(TokioExecutor::new())
@@ -72,31 +85,57 @@ impl Client {
             .http2_max_header_list_size(head_bytes)
             .http2_initial_stream_window_size(body_bytes)
             .http2_initial_connection_window_size(MAX_UNREAD_BYTES)
-            .build(connector);
-        Ok(Self { http, timeout })
+            .build(connector(dialling, tls));
+        Self { http, timeout }
     }
 
     /// Posts a request. Whatever happens out there is an answer, not an error.
-    pub async fn post(&self, request: DeliveryRequest) -> Timed {
+    ///
+    /// # Errors
+    /// [`NoWayOut`], a failure of ours: the receiver was not asked.
+    pub async fn post(&self, request: DeliveryRequest) -> Result<Timed, NoWayOut> {
+        self.post_until(request, Instant::now() + self.timeout)
+            .await
+    }
+
+    /// How long a request may take, with everything that belongs to it.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// As [`Client::post`], within the rest of a deadline.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub(crate) async fn post_until(
+        &self,
+        request: DeliveryRequest,
+        deadline: Instant,
+    ) -> Result<Timed, NoWayOut> {
         let begun = Instant::now();
-        let deadline = begun + self.timeout;
         let mut headers = AttemptHeaders::default();
         headers.keep_sent(pairs(&request.headers));
         let exchange = timeout_at(deadline, self.exchange(request, &mut headers)).await;
-        let answer = exchange.unwrap_or_else(|_elapsed| Answer::Failed {
-            class: FailureClass::Timeout,
-            words: format!("no complete answer came within {:?}", self.timeout),
-        });
-        Timed {
+        let answer = exchange.unwrap_or_else(|_elapsed| {
+            Ok(Answer::Failed {
+                class: FailureClass::Timeout,
+                words: format!("no complete answer came within {:?}", self.timeout),
+            })
+        })?;
+        Ok(Timed {
             answer,
             took: begun.elapsed(),
             headers,
-        }
+        })
     }
 
-    async fn exchange(&self, request: DeliveryRequest, headers: &mut AttemptHeaders) -> Answer {
+    async fn exchange(
+        &self,
+        request: DeliveryRequest,
+        headers: &mut AttemptHeaders,
+    ) -> Result<Answer, NoWayOut> {
         let Some(uri) = uri_of(request.url) else {
-            return failed(FailureClass::Request, "the URL cannot be asked");
+            return Ok(failed(FailureClass::Request, "the URL cannot be asked"));
         };
         let mut post = Request::new(Full::new(request.body));
         *post.method_mut() = Method::POST;
@@ -105,11 +144,14 @@ impl Client {
         match self.ask(post).await {
             Ok(response) => {
                 headers.keep_received(pairs(response.headers()));
-                read(response).await
+                Ok(read(response).await)
             }
             Err(error) => {
+                if let Some(tunnel) = classify::ours(&error) {
+                    return Err(NoWayOut(error_chain::chain(tunnel)));
+                }
                 let (class, words) = classify::transport(&error);
-                Answer::Failed { class, words }
+                Ok(Answer::Failed { class, words })
             }
         }
     }

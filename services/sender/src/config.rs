@@ -7,6 +7,7 @@ use posthorn_chassis::env::{Env, Secret, format_duration};
 use posthorn_egress::EgressPolicy;
 use posthorn_signing::key_ring::KeyRing;
 
+use crate::egress_proxy::EgressProxy;
 use crate::retry::RetrySchedule;
 
 /// Which header family carries id, timestamp and signature.
@@ -49,6 +50,10 @@ pub struct SenderConfig {
     pub retry_schedule: RetrySchedule,
     /// Where requests may go.
     pub egress: EgressPolicy,
+    /// The proxy through which requests go: `http://[user:password@]host:port`.
+    pub egress_proxy: Option<Secret>,
+    /// Names and ranges that are asked without it.
+    pub egress_proxy_except: EgressPolicy,
     /// Which header family is sent.
     pub header_style: HeaderStyle,
     /// The `User-Agent` that is sent.
@@ -56,6 +61,11 @@ pub struct SenderConfig {
     /// Opens the secrets in the configuration snapshot: `id:key,…`, base64, the active one first.
     pub encryption_keys: Secret,
 }
+
+/// The setting of the proxy is none.
+#[derive(Debug, thiserror::Error)]
+#[error("the egress proxy is not of the form http://[user:password@]host:port")]
+pub struct NoProxy;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
@@ -122,6 +132,13 @@ impl SenderConfig {
                 RetrySchedule::parse,
             ),
             egress: EgressPolicy::from_env(env),
+            egress_proxy: env.optional_secret("POSTHORN_EGRESS_PROXY"),
+            egress_proxy_except: env.parsed(
+                "POSTHORN_EGRESS_PROXY_EXCEPT",
+                EgressPolicy::default(),
+                "ranges (10.0.0.0/8), addresses and host names, separated by commas",
+                EgressPolicy::parse,
+            ),
             header_style: env.parsed(
                 "POSTHORN_HEADER_STYLE",
                 HeaderStyle::Svix,
@@ -157,7 +174,22 @@ impl SenderConfig {
         ]
     }
 
+    /// The proxy through which requests go.
+    ///
+    /// # Errors
+    /// When the setting is none, which [`SenderConfig::from_env`] tells as a mistake.
+    pub fn proxy(&self) -> Result<Option<EgressProxy>, NoProxy> {
+        let Some(text) = &self.egress_proxy else {
+            return Ok(None);
+        };
+        let proxy = EgressProxy::parse(text.expose()).ok_or(NoProxy)?;
+        Ok(Some(proxy.except(self.egress_proxy_except.clone())))
+    }
+
     fn check(&self, env: &mut Env) {
+        env.check(self.proxy().is_ok(), || {
+            "POSTHORN_EGRESS_PROXY: expected http://[user:password@]host:port".to_owned()
+        });
         env.check(TIMEOUT_RANGE.contains(&self.timeout), || {
             "POSTHORN_SENDER_TIMEOUT: expected from 100ms to 30s".to_owned()
         });
@@ -269,6 +301,14 @@ mod tests {
                 "POSTHORN_RETRY_SCHEDULE: ",
             ),
             (("POSTHORN_HEADER_STYLE", "both"), "POSTHORN_HEADER_STYLE: "),
+            (
+                ("POSTHORN_EGRESS_PROXY", "socks5://a:1"),
+                "POSTHORN_EGRESS_PROXY: ",
+            ),
+            (
+                ("POSTHORN_EGRESS_PROXY_EXCEPT", "a b"),
+                "POSTHORN_EGRESS_PROXY_EXCEPT: ",
+            ),
             (("POSTHORN_USER_AGENT", "a\nb"), "POSTHORN_USER_AGENT: "),
         ] {
             let told = mistakes(&[own]);

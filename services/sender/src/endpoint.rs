@@ -7,14 +7,24 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use posthorn_egress::{ClientIdentity, ExtraRoots, TlsMaterialError};
 use posthorn_event_schema::{EndpointId, EndpointSnapshot, SealedSecret, Timestamp};
 use posthorn_signing::{KeyRing, OpenError, SealContext, SecretError, Signer, SigningSecret};
 
+use crate::own_tls::OwnTls;
 use crate::retry::RetrySchedule;
+use crate::token::OAuth;
 
 /// The column that a sealed signing secret is bound to.
 pub const SECRET_COLUMN: &str = "secret";
+/// The column that the sealed credentials of a URL are bound to.
+pub const CREDENTIALS_COLUMN: &str = "credentials";
+/// The column that the sealed key of a client certificate is bound to.
+pub const MTLS_KEY_COLUMN: &str = "mtls_key";
+/// The column that the sealed secret of an OAuth client is bound to.
+pub const OAUTH_SECRET_COLUMN: &str = "oauth_secret";
 /// The column that sealed custom headers are bound to.
 pub const HEADERS_COLUMN: &str = "headers";
 
@@ -25,8 +35,12 @@ pub struct Prepared {
     pub url: Option<url::Url>,
     /// Signs with all secrets that were valid at preparation.
     pub signer: Signer,
-    /// The customer's own headers.
+    /// The customer's own headers, and what the credentials of its URL become.
     pub headers: HeaderMap,
+    /// The client whose tokens are sent, unless one of the headers stands for them.
+    pub oauth: Option<OAuth>,
+    /// TLS of its own.
+    pub tls: Option<OwnTls>,
     /// Its own waits between attempts.
     pub schedule: Option<RetrySchedule>,
     /// When the first of its secrets stops signing.
@@ -49,6 +63,9 @@ pub enum PrepareError {
     /// Opened headers are not a JSON object of strings that HTTP allows.
     #[error("the opened headers are not valid")]
     Headers,
+    /// A client certificate with its opened key, or roots, that `api` would not have taken.
+    #[error("the TLS material {0}")]
+    Tls(TlsMaterialError),
 }
 
 /// The prepared endpoints of this process.
@@ -120,10 +137,17 @@ fn prepare(
         .filter(valid)
         .filter_map(|secret| secret.expires_at);
     let waits = snapshot.retry_waits_ms.as_ref();
+    let mut headers = open_headers(keys, snapshot)?;
+    let oauth = open_oauth(keys, snapshot, &headers)?;
+    if oauth.is_none() {
+        add_credentials(&mut headers, keys, snapshot)?;
+    }
     Ok(Prepared {
         url: url::Url::parse(&snapshot.url).ok(),
         signer: Signer::new(&secrets),
-        headers: open_headers(keys, snapshot)?,
+        headers,
+        oauth,
+        tls: open_tls(keys, snapshot)?,
         schedule: waits.map(|waits| RetrySchedule::from_millis(waits)),
         valid_until: ends.min(),
         version: snapshot.version,
@@ -171,6 +195,69 @@ fn open_headers(keys: &KeyRing, snapshot: &EndpointSnapshot) -> Result<HeaderMap
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+fn open_tls(keys: &KeyRing, snapshot: &EndpointSnapshot) -> Result<Option<OwnTls>, PrepareError> {
+    let certificate = snapshot.client_certificate.as_ref();
+    let roots = snapshot.extra_roots.as_deref();
+    if certificate.is_none() && roots.is_none() {
+        return Ok(None);
+    }
+    let sealed = [
+        certificate.map_or("", |certificate| &certificate.chain),
+        certificate.map_or("", |certificate| &certificate.sealed_key),
+        roots.unwrap_or_default(),
+    ];
+    let identity = certificate.map(|certificate| {
+        let key = open(keys, snapshot, MTLS_KEY_COLUMN, &certificate.sealed_key)?;
+        let text = [&certificate.chain, &*String::from_utf8_lossy(&key)].concat();
+        ClientIdentity::parse(&text).map_err(PrepareError::Tls)
+    });
+    let roots = roots.map(|roots| ExtraRoots::parse(roots).map_err(PrepareError::Tls));
+    Ok(Some(OwnTls::new(
+        &sealed.map(str::as_bytes),
+        identity.transpose()?,
+        roots.transpose()?,
+    )))
+}
+
+/// The customer's own header goes before a client, as before credentials of the URL.
+fn open_oauth(
+    keys: &KeyRing,
+    snapshot: &EndpointSnapshot,
+    headers: &HeaderMap,
+) -> Result<Option<OAuth>, PrepareError> {
+    let Some(client) = &snapshot.oauth else {
+        return Ok(None);
+    };
+    if headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let sealed = &client.sealed_secret;
+    let secret = open(keys, snapshot, OAUTH_SECRET_COLUMN, sealed)?;
+    let secret = String::from_utf8_lossy(&secret).into_owned();
+    Ok(Some(OAuth::new(client.settings.clone(), sealed, secret)))
+}
+
+/// Credentials of the URL become a Basic header, unless the customer has one of that name.
+/// *Source*: RFC 7617, section 2.
+fn add_credentials(
+    headers: &mut HeaderMap,
+    keys: &KeyRing,
+    snapshot: &EndpointSnapshot,
+) -> Result<(), PrepareError> {
+    let Some(sealed) = &snapshot.sealed_credentials else {
+        return Ok(());
+    };
+    if headers.contains_key(AUTHORIZATION) {
+        return Ok(());
+    }
+    let pair = open(keys, snapshot, CREDENTIALS_COLUMN, sealed)?;
+    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)));
+    let mut value = value.ok().ok_or(PrepareError::Headers)?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use posthorn_event_schema::EndpointSnapshot;
 
 use crate::endpoint::Prepared;
+use crate::own_tls::OwnTls;
 use crate::retry::RetrySchedule;
+use crate::token::OAuth;
 
 /// Who receives a delivery.
 pub(crate) enum Receiver {
@@ -26,6 +28,22 @@ impl Receiver {
     pub(crate) fn snapshot(&self) -> Option<&EndpointSnapshot> {
         match self {
             Self::Endpoint(snapshot, _) => Some(snapshot),
+            Self::Callback(_) => None,
+        }
+    }
+
+    /// TLS of the endpoint's own.
+    pub(crate) fn tls(&self) -> Option<&OwnTls> {
+        match self {
+            Self::Endpoint(_, prepared) => prepared.tls.as_ref(),
+            Self::Callback(_) => None,
+        }
+    }
+
+    /// The client whose tokens the endpoint wants.
+    pub(crate) fn oauth(&self) -> Option<&OAuth> {
+        match self {
+            Self::Endpoint(_, prepared) => prepared.oauth.as_ref(),
             Self::Callback(_) => None,
         }
     }

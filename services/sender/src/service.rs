@@ -10,7 +10,7 @@ use posthorn_signing::KeyRing;
 
 use crate::SenderConfig;
 use crate::attempt::Attempts;
-use crate::client::Client;
+use crate::clients::Clients;
 use crate::endpoint::Endpoints;
 use crate::lanes::Limits;
 use crate::memory::Memory;
@@ -46,7 +46,12 @@ impl Sender {
             endpoints: Arc::new(Endpoints::new(KeyRing::parse(
                 config.encryption_keys.expose(),
             )?)),
-            client: Client::new(config.egress.clone(), config.timeout)?,
+            clients: Arc::new(Clients::new(
+                config.egress.clone(),
+                config.proxy()?,
+                config.timeout,
+            )?),
+            tokens: Arc::default(),
             style: Arc::new(style),
             schedule: Arc::new(config.retry_schedule.clone()),
             withdrawn: Arc::default(),

@@ -83,6 +83,8 @@ pub enum FailureClass {
     StatusOther,
     /// The URL or a header of the endpoint cannot be sent.
     Request,
+    /// No token could be had that the endpoint wants to see; it was not asked.
+    Auth,
 }
 
 impl FailureClass {
@@ -103,6 +105,7 @@ impl FailureClass {
             Self::Status5xx => "status_5xx",
             Self::StatusOther => "status_other",
             Self::Request => "request",
+            Self::Auth => "auth",
         }
     }
 }

@@ -81,7 +81,11 @@ fn snapshots_of_version_1_still_parse_and_are_written_the_same() {
     let file = fixture("application.v1.json");
     let application: ApplicationSnapshot = serde_json::from_slice(&file).unwrap();
     assert_eq!(serde_json::to_vec(&application).unwrap(), file);
-    for name in ["endpoint.v1.json", "endpoint-cancelled.v1.json"] {
+    for name in [
+        "endpoint.v1.json",
+        "endpoint-cancelled.v1.json",
+        "endpoint-access.v1.json",
+    ] {
         let file = fixture(name);
         let endpoint: EndpointSnapshot = serde_json::from_slice(&file).unwrap();
         assert_eq!(serde_json::to_vec(&endpoint).unwrap(), file, "{name}");

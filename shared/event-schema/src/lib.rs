@@ -16,6 +16,7 @@
 pub mod attempt;
 pub mod attempt_headers;
 pub mod detail;
+pub mod endpoint_access;
 pub mod event;
 pub mod event_object;
 pub mod event_type;
@@ -40,6 +41,7 @@ pub mod wish;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
 pub use attempt_headers::AttemptHeaders;
+pub use endpoint_access::{ClientCertificate, OAuthClient, OAuthMethod, OAuthSettings};
 pub use event::{Event, EventMeta};
 pub use event_object::{EventObject, NativeEvent, NativeEventError};
 pub use event_type::{Channel, EventType, NameError};

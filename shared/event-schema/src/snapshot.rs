@@ -11,7 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApplicationId, Channel, EndpointId, EventType, OrganizationId, SchemaVersion, Timestamp, Uid,
+    ApplicationId, Channel, ClientCertificate, EndpointId, EventType, OAuthClient, OrganizationId,
+    SchemaVersion, Timestamp, Uid,
 };
 
 /// The key of an entry in the KV bucket `config`.
@@ -112,6 +113,18 @@ pub struct EndpointSnapshot {
     /// The customer's own headers: a sealed JSON object of strings, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_headers: Option<String>,
+    /// The user name and password of its URL (`user:password`), sealed, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_credentials: Option<String>,
+    /// The certificate that it wants to see of whoever sends to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
+    /// Roots that its server's certificate may be signed by, beside the public ones, as PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_roots: Option<String>,
+    /// The client whose tokens it wants to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuthClient>,
     /// Scheduled deliveries of events accepted before this end without another request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_before: Option<Timestamp>,

@@ -277,10 +277,12 @@ impl Store {
             .query(
                 "WITH gone AS ( \
                      UPDATE endpoints SET deleted = true, uid = NULL, sealed_headers = NULL, \
-                         version = version + 1, updated_at = $2 \
+                         sealed_credentials = NULL, version = version + 1, updated_at = $2 \
                      WHERE application_id = $1 AND NOT deleted RETURNING id), \
                  forgotten AS ( \
-                     DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
+                     DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id), \
+                 access AS ( \
+                     DELETE FROM endpoint_access USING gone WHERE endpoint_id = gone.id) \
                  SELECT id FROM gone",
                 &[&id.as_str(), &moment],
             )

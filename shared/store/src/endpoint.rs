@@ -75,6 +75,8 @@ pub struct EndpointRow {
     pub settings: EndpointSettings,
     /// The customer's own headers, sealed.
     pub sealed_headers: Option<Vec<u8>>,
+    /// The user name and password of its URL, sealed.
+    pub sealed_credentials: Option<Vec<u8>>,
     /// Deliveries of events accepted before this end without another request.
     pub cancelled_before: Option<Timestamp>,
     /// Deliveries that waited at this moment are due.
@@ -106,6 +108,8 @@ pub struct NewEndpoint {
     pub sealed_secret: Vec<u8>,
     /// The customer's own headers, sealed.
     pub sealed_headers: Option<Vec<u8>>,
+    /// The user name and password of its URL, sealed.
+    pub sealed_credentials: Option<Vec<u8>>,
     /// Now.
     pub at: Timestamp,
 }
@@ -117,6 +121,8 @@ pub struct EndpointChange {
     pub uid: Option<Option<Uid>>,
     /// Where it receives.
     pub url: Option<String>,
+    /// The user name and password of its URL, sealed; to be set whenever the URL is.
+    pub sealed_credentials: Option<Option<Vec<u8>>>,
     /// What people note about it.
     pub description: Option<String>,
     /// The types that it receives.
@@ -135,7 +141,7 @@ pub struct EndpointChange {
 
 pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url, description, \
     event_types, channels, disabled, throttle_rate, fifo, metadata, sealed_headers, \
-    cancelled_before, released_at, version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
+    sealed_credentials, cancelled_before, released_at, version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
 
 impl Store {
     /// Creates an endpoint with its first secret, if its application is live; one that has this
@@ -295,12 +301,14 @@ impl Store {
                  throttle_rate = CASE WHEN $12 THEN $13 ELSE throttle_rate END, \
                  metadata = COALESCE($14, metadata), \
                  fifo = COALESCE($16, fifo), \
+                 sealed_credentials = CASE WHEN $17 THEN $18 ELSE sealed_credentials END, \
                  version = version + 1, updated_at = $15 \
              WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}"
         );
         let uid = change.uid.as_ref();
         let event_types = change.event_types.as_ref();
         let channels = change.channels.as_ref();
+        let credentials = change.sealed_credentials.as_ref();
         let mut client = self.client().await?;
         let result = client
             .query_opt(
@@ -322,6 +330,8 @@ impl Store {
                     &change.metadata.as_ref().map(Json),
                     &at.to_date_time(),
                     &change.fifo,
+                    &credentials.is_some(),
+                    &credentials.and_then(Option::as_ref),
                 ],
             )
             .await;
@@ -359,7 +369,7 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Marks an endpoint as deleted and forgets its secrets and headers; returns it, if it was live.
+    /// Marks an endpoint as deleted and forgets its credentials and headers; returns it, if it was live.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -372,10 +382,12 @@ impl Store {
         let sql = format!(
             "WITH gone AS ( \
                  UPDATE endpoints SET deleted = true, uid = NULL, sealed_headers = NULL, \
-                     version = version + 1, updated_at = $3 \
+                     sealed_credentials = NULL, version = version + 1, updated_at = $3 \
                  WHERE application_id = $1 AND id = $2 AND NOT deleted RETURNING {COLUMNS}), \
              forgotten AS ( \
-                 DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id) \
+                 DELETE FROM endpoint_secrets USING gone WHERE endpoint_id = gone.id), \
+             access AS ( \
+                 DELETE FROM endpoint_access USING gone WHERE endpoint_id = gone.id) \
              SELECT {COLUMNS} FROM gone"
         );
         let mut client = self.client().await?;
@@ -425,8 +437,8 @@ async fn insert(
     let sql = format!(
         "INSERT INTO endpoints (id, application_id, organization_id, uid, url, description, \
              event_types, channels, disabled, throttle_rate, metadata, sealed_headers, \
-             created_at, updated_at, fifo) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) \
+             created_at, updated_at, fifo, sealed_credentials) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15) \
          ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
     );
     let settings = &new.settings;
@@ -448,6 +460,7 @@ async fn insert(
                 &new.sealed_headers,
                 &new.at.to_date_time(),
                 &settings.fifo,
+                &new.sealed_credentials,
             ],
         )
         .await?;
@@ -490,6 +503,7 @@ pub(crate) fn read(row: &Row) -> Result<EndpointRow, StoreError> {
             metadata: row.try_get::<_, Json<Metadata>>("metadata")?.0,
         },
         sealed_headers: row.try_get("sealed_headers")?,
+        sealed_credentials: row.try_get("sealed_credentials")?,
         cancelled_before: column::moment_option(row, "cancelled_before")?,
         released_at: column::moment_option(row, "released_at")?,
         auto_disabled: read_auto_disabled(row)?,

@@ -4,6 +4,7 @@ use posthorn_event_schema::{ApplicationId, EndpointId, Timestamp};
 use time::OffsetDateTime;
 
 use crate::endpoint::{COLUMNS, EndpointRow, read};
+use crate::endpoint_access::{self, Access, AccessKind};
 use crate::{Store, StoreError};
 
 /// Most rotated secrets of an endpoint that may still sign. *Source*: Svix's API.
@@ -27,6 +28,8 @@ pub struct EndpointState {
     pub endpoint: EndpointRow,
     /// Its secrets that still sign, the current one first, then the newest; none once deleted.
     pub secrets: Vec<StoredSecret>,
+    /// What it asks of whoever sends to it; nothing once deleted.
+    pub access: Vec<(AccessKind, Access)>,
 }
 
 /// How a rotation ended.
@@ -70,11 +73,12 @@ impl Store {
         let signing = "FROM endpoint_secrets \
                        WHERE endpoint_id = endpoints.id \
                          AND (expires_at IS NULL OR expires_at > $3)";
+        let access = endpoint_access::columns();
         let newest = "ORDER BY expires_at IS NOT NULL, endpoint_secrets.id DESC";
         let sql = format!(
             "SELECT {COLUMNS}, \
                  ARRAY(SELECT sealed {signing} {newest}) AS sealed, \
-                 ARRAY(SELECT expires_at {signing} {newest}) AS expires_at \
+                 ARRAY(SELECT expires_at {signing} {newest}) AS expires_at, {access} \
              FROM endpoints WHERE application_id = $1 AND id = $2"
         );
         let mut client = self.client().await?;
@@ -92,6 +96,7 @@ impl Store {
         let secrets = sealed.into_iter().zip(ends);
         Ok(Some(EndpointState {
             endpoint: read(&row)?,
+            access: endpoint_access::read(&row)?,
             secrets: secrets
                 .map(|(sealed, end)| StoredSecret {
                     sealed,

@@ -23,6 +23,7 @@ mod column;
 pub mod config;
 pub mod disabling;
 pub mod endpoint;
+pub mod endpoint_access;
 mod endpoint_audience;
 pub mod endpoint_secret;
 pub mod error;

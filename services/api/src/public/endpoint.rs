@@ -13,12 +13,14 @@ use utoipa::ToSchema;
 
 use super::present;
 use crate::custom_headers::CustomHeaders;
+use crate::url_credentials;
 
 /// An endpoint to create, or to replace another with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointIn {
-    /// Where it receives.
+    /// Where it receives. A user name and a password in it are kept sealed and sent as a Basic
+    /// `authorization` header, unless the endpoint has a header of that name or OAuth.
     pub url: String,
     /// What people note about it.
     #[serde(default)]
@@ -65,7 +67,8 @@ pub struct EndpointIn {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointPatch {
-    /// Where it receives.
+    /// Where it receives; a user name and a password that are shown as asterisks stay as they are,
+    /// as long as the URL leads to the same place.
     #[serde(default)]
     pub url: Option<String>,
     /// What people note about it.
@@ -107,7 +110,7 @@ pub struct EndpointPatch {
 pub struct EndpointOut {
     /// Its id.
     pub id: String,
-    /// Where it receives.
+    /// Where it receives; a user name and a password are shown as asterisks.
     pub url: String,
     /// What people note about it.
     pub description: String,
@@ -169,7 +172,7 @@ impl From<EndpointRow> for EndpointOut {
         let event_types = texts(settings.event_types);
         Self {
             id: row.id.to_string(),
-            url: settings.url,
+            url: url_credentials::shown(settings.url, row.sealed_credentials.is_some()),
             description: settings.description,
             uid: settings.uid.map(|uid| uid.to_string()),
             rate_limit: settings.throttle_rate,
@@ -268,6 +271,7 @@ mod tests {
                 metadata: Metadata::new(),
             },
             sealed_headers: Some(b"sealed".to_vec()),
+            sealed_credentials: Some(b"sealed".to_vec()),
             cancelled_before: None,
             released_at: None,
             auto_disabled: None,
@@ -279,7 +283,7 @@ mod tests {
         let shown = serde_json::to_value(EndpointOut::from(row)).unwrap();
         let expected = json!({
             "id": "ep_1",
-            "url": "https://example.com/",
+            "url": "https://***:***@example.com/",
             "description": "",
             "uid": null,
             "rateLimit": 7,

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::endpoint::{AutoDisabledOut, EndpointIn};
 use crate::custom_headers::CustomHeaders;
+use crate::url_credentials;
 
 /// An endpoint of operational webhooks to create, or to replace another with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -111,7 +112,7 @@ impl From<EndpointRow> for OperationalWebhookEndpointOut {
             names.map(|list| list.iter().map(ToString::to_string).collect());
         Self {
             id: row.id.to_string(),
-            url: settings.url,
+            url: url_credentials::shown(settings.url, row.sealed_credentials.is_some()),
             description: settings.description,
             throttle_rate: settings.throttle_rate,
             rate_limit: settings.throttle_rate,

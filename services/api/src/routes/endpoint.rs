@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::endpoint_headers;
 use crate::custom_headers::CustomHeaders;
+use crate::endpoint_url::UrlProblem;
 use crate::fields::Fields;
 use crate::minted::Minted;
 use crate::operational::{self, Change, Happened};
@@ -24,6 +25,7 @@ use crate::public::query::{OrderQuery, PageQuery};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::sealing::{self, Owner};
 use crate::state::ApiState;
+use crate::url_credentials::{Stored, UrlCredentials};
 use crate::{failure, lookup, moment, paging};
 
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
@@ -38,6 +40,8 @@ pub(super) struct Wanted {
     /// Whether it keeps an order, if that was said: callers made for Svix do not know of it.
     pub(super) fifo: Option<bool>,
     pub(super) secret: SigningSecret,
+    /// The user name and password of its URL.
+    pub(super) credentials: UrlCredentials,
     pub(super) headers: CustomHeaders,
 }
 
@@ -49,11 +53,17 @@ pub(super) struct Named {
 
 impl Wanted {
     /// The change of another endpoint to these settings; its secret and headers stay.
-    pub(super) fn into_change(self) -> EndpointChange {
+    pub(super) fn into_change(
+        self,
+        state: &ApiState,
+        row: &EndpointRow,
+    ) -> Result<EndpointChange, ApiError> {
         let settings = self.settings;
-        EndpointChange {
+        let credentials = seal(state, row, &settings.url, &self.credentials)?;
+        Ok(EndpointChange {
             uid: Some(settings.uid),
             url: Some(settings.url),
+            sealed_credentials: Some(credentials),
             description: Some(settings.description),
             event_types: Some(settings.event_types),
             channels: Some(settings.channels),
@@ -61,7 +71,7 @@ impl Wanted {
             throttle_rate: Some(settings.throttle_rate),
             fifo: self.fifo,
             metadata: Some(settings.metadata),
-        }
+        })
     }
 }
 
@@ -160,7 +170,8 @@ async fn replace(
         }
         Err(error) => return Err(error),
     };
-    let row = update(&state, &caller, &existing, &wanted.into_change()).await?;
+    let change = wanted.into_change(&state, &existing)?;
+    let row = update(&state, &caller, &existing, &change).await?;
     Ok(Json(EndpointOut::from(row)).into_response())
 }
 
@@ -190,11 +201,11 @@ async fn patch(
     }
     let event_types = body.event_types.or(body.filter_types);
     let rate = body.throttle_rate.or(body.rate_limit);
-    let change = EndpointChange {
+    let url = body
+        .url
+        .and_then(|url| check_url(&state, &mut fields, &url));
+    let mut change = EndpointChange {
         uid: body.uid.map(|uid| fields.uid(uid, EndpointId::PREFIX)),
-        url: body
-            .url
-            .and_then(|url| check_url(&state, &mut fields, &url)),
         description: body.description,
         event_types: event_types.map(|names| fields.event_types(names)),
         channels: body.channels.map(|names| fields.channels(names)),
@@ -202,10 +213,15 @@ async fn patch(
         throttle_rate: rate.map(|rate| fields.rate(rate)),
         fifo: body.fifo,
         metadata: body.metadata,
+        ..EndpointChange::default()
     };
     let types = change.event_types.as_ref().and_then(Option::as_ref);
     check_known(&state, &caller, &mut fields, types).await?;
     fields.finish()?;
+    if let Some((url, credentials)) = url {
+        change.sealed_credentials = Some(seal(&state, &existing, &url, &credentials)?);
+        change.url = Some(url);
+    }
     update(&state, &caller, &existing, &change)
         .await
         .map(|row| Json(row.into()))
@@ -274,7 +290,8 @@ pub(super) fn read(state: &ApiState, fields: &mut Fields, body: EndpointIn) -> O
     fields.description(&description);
     fields.metadata(&metadata);
     endpoint_headers::check(fields, &headers);
-    let url = check_url(state, fields, &body.url).unwrap_or_default();
+    let url = check_url(state, fields, &body.url);
+    let (url, credentials) = url.unwrap_or((String::new(), UrlCredentials::Absent));
     let secret = match body.secret {
         Some(text) => fields.keep("secret", SigningSecret::parse(&text)),
         None => Some(SigningSecret::generate()),
@@ -294,18 +311,39 @@ pub(super) fn read(state: &ApiState, fields: &mut Fields, body: EndpointIn) -> O
         settings,
         fifo: body.fifo,
         secret: secret?,
+        credentials,
         headers,
     })
 }
 
-fn check_url(state: &ApiState, fields: &mut Fields, url: &str) -> Option<String> {
-    match state.config.url_rules.check(url) {
-        Ok(normal) => Some(normal),
-        Err(problem) => {
-            fields.note_as("url", problem.to_string(), problem.code());
-            None
-        }
-    }
+fn check_url(state: &ApiState, fields: &mut Fields, url: &str) -> Option<(String, UrlCredentials)> {
+    let checked = state.config.url_rules.check_with_credentials(url);
+    checked.map_err(|problem| fields.url("url", problem)).ok()
+}
+
+/// The credentials of a URL that an endpoint is to have, sealed.
+fn seal(
+    state: &ApiState,
+    row: &EndpointRow,
+    url: &str,
+    credentials: &UrlCredentials,
+) -> Result<Option<Vec<u8>>, ApiError> {
+    let owner = Owner {
+        organization: &row.organization,
+        endpoint: &row.id,
+    };
+    let stored = Stored {
+        url: &row.settings.url,
+        sealed: row.sealed_credentials.as_deref(),
+    };
+    let sealed = credentials.seal(&state.config.keys, owner, url, Some(stored));
+    sealed.map_err(refused)
+}
+
+fn refused(problem: UrlProblem) -> ApiError {
+    let mut fields = Fields::default();
+    fields.url("url", problem);
+    fields.finish().err().unwrap_or_else(no_entity)
 }
 
 /// Every event type that an endpoint names must exist, and be visible: a typo would otherwise
@@ -374,7 +412,10 @@ pub(super) async fn insert_as(
         endpoint: &id,
     };
     let keys = &state.config.keys;
+    let credentials = &wanted.credentials;
+    let credentials = credentials.seal(keys, owner, &wanted.settings.url, None);
     let new = NewEndpoint {
+        sealed_credentials: credentials.map_err(refused)?,
         sealed_secret: sealing::seal_secret(keys, owner, &wanted.secret),
         sealed_headers: sealing::seal_headers(keys, owner, &wanted.headers),
         id: id.clone(),

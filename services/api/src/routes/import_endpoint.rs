@@ -19,12 +19,14 @@ use super::import::{
     How, Meeting, check_free, created, created_at, id_taken, is_missing, own_id, uid_taken,
 };
 use crate::custom_headers::CustomHeaders;
+use crate::endpoint_url::UrlProblem;
 use crate::fields::Fields;
 use crate::import::{Base, Merge, Parts};
 use crate::public::import::{ImportEndpointIn, ImportOut};
 use crate::public::query::ImportQuery;
 use crate::scope::{ApplicationCaller, OrganizationCaller, no_entity};
 use crate::state::ApiState;
+use crate::url_credentials::UrlCredentials;
 use crate::{failure, moment};
 
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
@@ -107,6 +109,11 @@ impl Coming {
         let since = created_at(&mut fields, body.created_at.as_deref());
         let has_secret = body.endpoint.secret.is_some();
         let wanted = endpoint::read(state, &mut fields, body.endpoint);
+        if let Some(wanted) = &wanted
+            && !matches!(wanted.credentials, UrlCredentials::Absent)
+        {
+            fields.url("url", UrlProblem::UserInfo);
+        }
         fields.finish()?;
         // When it could not be read there was a problem, which has been answered.
         let mut wanted = wanted.ok_or_else(no_entity)?;
@@ -203,7 +210,8 @@ async fn apply(
     }
     let secret = coming.wanted.secret.clone();
     if merged.changed.iter().any(is_setting) {
-        endpoint::update(state, home, row, &change(coming.wanted, merged)).await?;
+        let change = change(coming.wanted.into_change(state, row)?, merged);
+        endpoint::update(state, home, row, &change).await?;
     }
     if merged.changes("secret") {
         let at = moment::now();
@@ -212,11 +220,11 @@ async fn apply(
     Ok(())
 }
 
-fn change(wanted: Wanted, merged: &Merge) -> EndpointChange {
-    let all = wanted.into_change();
+fn change(all: EndpointChange, merged: &Merge) -> EndpointChange {
     EndpointChange {
         uid: all.uid.filter(|_| merged.changes("uid")),
         url: all.url.filter(|_| merged.changes("url")),
+        sealed_credentials: all.sealed_credentials.filter(|_| merged.changes("url")),
         description: all.description.filter(|_| merged.changes("description")),
         event_types: all.event_types.filter(|_| merged.changes("eventTypes")),
         channels: all.channels.filter(|_| merged.changes("channels")),

@@ -113,7 +113,8 @@ async fn replace(
 ) -> Result<Json<OperationalWebhookEndpointOut>, ApiError> {
     let existing = lookup::endpoint(&state, &caller.application.id, &name).await?;
     let wanted = endpoint::checked(&state, &caller, body.into()).await?;
-    let row = endpoint::update(&state, &caller, &existing, &wanted.into_change()).await?;
+    let change = wanted.into_change(&state, &existing)?;
+    let row = endpoint::update(&state, &caller, &existing, &change).await?;
     Ok(Json(row.into()))
 }
 

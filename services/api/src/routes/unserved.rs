@@ -10,7 +10,7 @@ use posthorn_public_http::ApiError;
 use crate::state::ApiState;
 
 /// Below `/api/v1`. *Source*: Svix's hosted API, as its SDKs use it.
-const PATHS: [&str; 30] = [
+const PATHS: [&str; 27] = [
     // applications
     "/app/{app_id}/alert-email",
     "/app/{app_id}/autoconfig",
@@ -25,9 +25,6 @@ const PATHS: [&str; 30] = [
     "/app/{app_id}/endpoint/{endpoint_id}/transformation",
     "/app/{app_id}/endpoint/{endpoint_id}/transformation/{*rest}",
     "/app/{app_id}/endpoint/{endpoint_id}/msg/test-attempt",
-    "/app/{app_id}/endpoint/{endpoint_id}/oauth",
-    "/app/{app_id}/endpoint/{endpoint_id}/mtls",
-    "/app/{app_id}/endpoint/{endpoint_id}/ca",
     "/app/{app_id}/endpoint/{endpoint_id}/auto-config",
     "/app/{app_id}/endpoint/{endpoint_id}/connector",
     // messages and attempts

@@ -173,6 +173,7 @@ async fn stored(world: &World, application: &ApplicationRow, name: &str, seconds
         },
         sealed_secret: vec![1],
         sealed_headers: None,
+        sealed_credentials: None,
         at,
     };
     world.store.create_endpoint(&new).await.unwrap();

@@ -1,4 +1,5 @@
-//! What only the hosted service has, and Posthorn has not: looked for, so that it can be named.
+//! What is not brought over, because Posthorn has it not, or because the source does not tell its
+//! secrets: looked for, so that it can be named.
 //!
 //! A server without such a route says so once, and is not asked again.
 

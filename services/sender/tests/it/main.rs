@@ -26,7 +26,7 @@ async fn post(client: &Client, url: &str) -> Answer {
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
     };
-    client.post(request).await.answer
+    client.post(request).await.unwrap().answer
 }
 
 /// The answer of an attempt that was refused before anybody was asked.

@@ -63,6 +63,7 @@ async fn create_endpoint(store: &Store, application: &ApplicationId, name: &str)
         },
         sealed_secret: vec![1],
         sealed_headers: None,
+        sealed_credentials: None,
         at: now(),
     };
     match store.create_endpoint(&new).await.unwrap() {

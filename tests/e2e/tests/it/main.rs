@@ -4,13 +4,16 @@
 
 mod acceptance;
 mod authorization;
+mod basic_auth;
 mod callback;
+mod connect_proxy;
 mod crash;
 mod delivery;
 mod dev;
 mod disabling;
 mod doors;
 mod egress;
+mod egress_proxy;
 mod expiry;
 mod fan_out;
 mod fifo;
@@ -20,15 +23,18 @@ mod idempotency;
 mod import;
 mod message;
 mod nats_doors;
+mod oauth;
 mod official;
 mod openapi;
 mod ordering_key;
 mod outage;
+mod own_tls;
 mod release;
 mod replay;
 mod retry;
 mod shutdown;
 mod subscription;
+mod tls_front;
 mod trace;
 
 use std::time::Duration;
