@@ -76,7 +76,7 @@ async fn a_failing_delivery_holds_back_those_of_its_key_alone() {
             r#"{"type":"a","data":1,"ordering_key":""}"#,
         )
         .await;
-    assert_eq!(refused["code"], "validation", "{refused}");
+    assert_eq!(refused["error"]["code"], "invalid_event", "{refused}");
     let message =
         json!({"eventType": "a", "payload": {"data": {"n": 4}}, "orderingKey": "document 1"});
     let path = format!("/app/{app}/msg");
