@@ -64,11 +64,16 @@ pub fn of(
         retry::decide(&failed, schedule)
     });
     let disabling = asked.is_some_and(|wish| wish.disables());
-    let pause = retry_after.map(|wait| wait.min(retry::MAX_RETRY_AFTER));
-    let hold = pause.max(disabling.then_some(wish::HOLD));
+    let pause = retry_after.map(|wait| ended_at.plus(wait.min(retry::MAX_RETRY_AFTER)));
+    // The delivery's last chance before its deadline is one also when the receiver asks for longer.
+    let pause = match decision {
+        Some(Decision::Retry { at, .. }) => pause.map(|until| until.min(at)),
+        Some(Decision::Expired { .. } | Decision::Exhausted) | None => pause,
+    };
+    let withdrawal = disabling.then(|| ended_at.plus(wish::HOLD));
     FollowUp {
         decision,
-        hold_until: hold.map(|wait| ended_at.plus(wait)),
+        hold_until: pause.max(withdrawal),
         disabling,
     }
 }
