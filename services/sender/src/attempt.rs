@@ -23,15 +23,15 @@ use crate::classify;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::endpoint::Endpoints;
+use crate::follow_up::{self, FollowUp};
 use crate::lanes::{Finish, Lesson};
 use crate::receiver::Receiver;
 use crate::record;
 use crate::request::{self, DeliveryRequest, Style};
-use crate::retry::{self, Decision, Failed, RetrySchedule};
+use crate::retry::{self, Decision, RetrySchedule};
 use crate::store::until_stored;
 use crate::token::OAuth;
 use crate::tokens::Tokens;
-use crate::wish;
 use crate::withdrawn::Withdrawn;
 
 /// Pause before a delivery that we cannot attempt for a reason of our own is looked at again.
@@ -102,11 +102,8 @@ impl Attempts {
 
     async fn target(&self, job: &DeliveryJob) -> Result<Target, Kept> {
         let meta = &job.meta;
-        if meta.expires_at.is_some_and(|at| now() > at) {
-            return Ok(Target::Cancel(CancelReason::Expired));
-        }
-        if now() > meta.deadline {
-            return Ok(Target::Cancel(CancelReason::DeadlinePassed));
+        if let Some(reason) = follow_up::too_late(meta, now()) {
+            return Ok(Target::Cancel(reason));
         }
         if let Some(url) = &meta.callback {
             return Ok(Target::Ready(Receiver::Callback(url.clone())));
@@ -176,14 +173,11 @@ impl Attempts {
             Err(words) => Timed::not_sent(words),
         };
         let ended_at = now();
-        let retry_after = wished(&timed.answer, ended_at);
-        let decision = self.decide(
-            job,
-            receiver.schedule(),
-            &timed.answer,
-            ended_at,
-            retry_after,
-        );
+        let FollowUp {
+            decision,
+            hold_until,
+            disabling,
+        } = self.follow_up(job, receiver, &timed.answer, ended_at);
         let progress = match decision {
             None => Progress::Delivered,
             Some(Decision::Retry { at, .. }) => Progress::Waiting {
@@ -194,9 +188,7 @@ impl Attempts {
             },
             Some(Decision::Exhausted) => Progress::Exhausted,
         };
-        let asked = wish::of(&timed.answer);
-        let disabling = asked.filter(|wish| wish.disables()).map(|_| wish::HOLD);
-        if let (Some(_), Some(snapshot)) = (disabling, receiver.snapshot()) {
+        if let Some(snapshot) = receiver.snapshot().filter(|_| disabling) {
             self.withdrawn.note(snapshot, ended_at);
         }
         let lesson = Lesson {
@@ -214,8 +206,6 @@ impl Attempts {
         if let Some(Decision::Expired { .. }) = decision {
             self.cancel(job, CancelReason::Expired).await?;
         }
-        let hold = retry_after.map(|wait| wait.min(retry::MAX_RETRY_AFTER));
-        let hold_until = hold.max(disabling).map(|wait| ended_at.plus(wait));
         Ok(Ended {
             placed,
             finish: Finish {
@@ -288,36 +278,21 @@ impl Attempts {
         Ok(timed)
     }
 
-    /// What follows from the answer; `None` after a success.
-    fn decide(
+    /// What follows from the answer, by the schedule that applies to the delivery.
+    fn follow_up(
         &self,
         job: &DeliveryJob,
-        own_schedule: Option<&RetrySchedule>,
+        receiver: &Receiver,
         answer: &Answer,
         ended_at: Timestamp,
-        retry_after: Option<Duration>,
-    ) -> Option<Decision> {
-        classify::failure(answer)?;
-        if wish::of(answer).is_some() {
-            return Some(Decision::Exhausted);
-        }
-        let failed = Failed {
-            endpoint: &job.meta.endpoint,
-            attempt: job.meta.attempt,
-            line: job.meta.line,
-            once: job.meta.trigger == Trigger::Manual || job.meta.callback.is_some(),
-            ended_at,
-            deadline: job.meta.deadline,
-            expires_at: job.meta.expires_at,
-            retry_after,
-        };
+    ) -> FollowUp {
         let meta = &job.meta;
         let of_type = self
             .snapshot
             .retry_waits(&meta.organization, &meta.event_type)
             .map(|waits| RetrySchedule::from_millis(&waits));
-        let schedule = retry::applicable(own_schedule, of_type.as_ref(), &self.schedule);
-        Some(retry::decide(&failed, schedule))
+        let schedule = retry::applicable(receiver.schedule(), of_type.as_ref(), &self.schedule);
+        follow_up::of(meta, schedule, answer, ended_at)
     }
 
     /// Puts the next attempt into its lane of the waiting room.
@@ -382,16 +357,6 @@ fn keep(error: &PublishError) -> Kept {
     let reason = error_chain::chain(error);
     tracing::error!(reason, "outcome can never be stored, the delivery is kept");
     Kept
-}
-
-fn wished(answer: &Answer, now: Timestamp) -> Option<Duration> {
-    match answer {
-        Answer::Http {
-            retry_after: Some(value),
-            ..
-        } if classify::failure(answer).is_some() => retry::parse_retry_after(value, now),
-        Answer::Http { .. } | Answer::Failed { .. } => None,
-    }
 }
 
 fn now() -> Timestamp {

@@ -249,7 +249,7 @@ impl<J> Lanes<J> {
         };
         if let Some(state) = endpoint.lanes.get_mut(&lane) {
             match head {
-                Head::Due { sequence } => state.runs(sequence),
+                Head::Due { sequence, due } => state.runs(sequence, due, now),
                 Head::NotYet { sequence, due } => state.waits(sequence, due),
                 Head::Empty => state.found_nothing(),
                 Head::Unknown { again } => state.was_not_read(again),
@@ -361,5 +361,7 @@ impl<J> Lanes<J> {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

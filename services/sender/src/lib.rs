@@ -6,7 +6,7 @@
 //! memory and what is parked in the waiting room; [`attempt`] makes one HTTP request and stores
 //! what follows from it.
 //!
-//! Pure: [`lanes`], [`retry`], [`classify`], [`wish`], [`request`], [`posthorn_egress`]'s verdicts.
+//! Pure: [`lanes`], [`retry`], [`follow_up`], [`classify`], [`wish`], [`request`], [`posthorn_egress`]'s verdicts.
 //!
 //! *Guarantees*, each with its test in `tests/e2e`:
 //! - A job is acked, and a waiting delivery deleted, only after what follows from its attempt is
@@ -25,6 +25,7 @@ pub mod config;
 mod connector;
 pub mod egress_proxy;
 pub mod endpoint;
+pub mod follow_up;
 mod intake;
 mod job;
 pub mod lanes;

@@ -72,7 +72,8 @@ pub(crate) async fn visit(
         sequence,
         ended,
     };
-    report.tell_first(read(Head::Due { sequence }), ended_with(Err(Kept)));
+    let due = job.as_ref().map_or(now(), |job| job.meta.not_before);
+    report.tell_first(read(Head::Due { sequence, due }), ended_with(Err(Kept)));
     let ended = match job {
         Ok(job) => attempt(&shared, &waiting, &job).await,
         Err(error) => set_aside(&shared, &lane, &waiting, &error).await,

@@ -104,13 +104,14 @@ impl<J> Endpoint<J> {
         lanes.any(|(lane, state)| lane.rank() == Rank::Retry && !state.is_idle())
     }
 
+    /// The lane whose head is due for longest: while little gets through, no lane starves another.
     fn due_lane(&self, now: Timestamp, rank: Rank) -> Option<Lane> {
         let held = self.held_lines(rank);
-        self.lanes
-            .iter()
-            .find(|(lane, state)| {
-                lane.rank() == rank && state.is_due(now) && !is_held(&held, **lane)
-            })
+        let lanes = self.lanes.iter();
+        lanes
+            .filter(|(lane, _)| lane.rank() == rank && !is_held(&held, **lane))
+            .filter(|(_, state)| state.is_due(now))
+            .min_by_key(|(_, state)| state.due)
             .map(|(lane, _)| *lane)
     }
 
@@ -209,7 +210,7 @@ pub(super) struct LaneState {
     pub(super) stored: u64,
     /// Where the next one is looked for.
     from: u64,
-    /// When the next one is due, as far as that is known.
+    /// When the next one is due, or a moment before that.
     pub(super) due: Timestamp,
     pub(super) reading: bool,
     /// It was released while its head was read: what that tells of its time is not true any more.
@@ -246,12 +247,14 @@ impl LaneState {
     }
 
     /// Its head was found there, and runs now.
-    pub(super) fn runs(&mut self, sequence: u64) {
+    ///
+    /// Whatever stands behind it is due no earlier; unless it was released, and they with it.
+    pub(super) fn runs(&mut self, sequence: u64, due: Timestamp, now: Timestamp) {
         self.reading = false;
         self.stored = self.stored.saturating_sub(1);
         self.visiting += 1;
         self.from = sequence + 1;
-        self.due = Timestamp::default();
+        self.due = Some(due).filter(|due| *due <= now).unwrap_or_default();
     }
 
     /// Its head was found there, and is due later.

@@ -73,6 +73,8 @@ pub enum Head {
     Due {
         /// Its place in the stream.
         sequence: u64,
+        /// When it was due.
+        due: Timestamp,
     },
     /// A delivery that is not due yet.
     NotYet {

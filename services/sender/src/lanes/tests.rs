@@ -27,6 +27,12 @@ fn from_lane(lane: Lane, sequence: u64) -> Origin {
     Origin::Lane { lane, sequence }
 }
 
+/// It was due long ago.
+fn due(sequence: u64) -> Head {
+    let due = at(0);
+    Head::Due { sequence, due }
+}
+
 fn retry(number: u16) -> Lane {
     Lane::attempt(AttemptNumber::new(number), Duration::from_secs(1))
 }
@@ -75,7 +81,7 @@ fn what_does_not_fit_is_parked_and_newer_jobs_join_behind_it() {
             from: 0
         }]
     );
-    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 7 }, at(0));
+    lanes.head_read(&ep("a"), Lane::Next, due(7), at(0));
     lanes.finished(&ep("a"), from_lane(Lane::Next, 7), Finish::default(), at(0));
     assert_eq!(
         starts(&mut lanes, at(0)),
@@ -128,7 +134,7 @@ fn a_lane_is_read_when_its_head_is_due_and_not_before() {
             from: 0
         }]
     );
-    lanes.head_read(&ep("a"), retry(2), Head::Due { sequence: 5 }, at(10));
+    lanes.head_read(&ep("a"), retry(2), due(5), at(10));
     assert_eq!(
         starts(&mut lanes, at(10)),
         [Start::Head {
@@ -202,7 +208,7 @@ fn retries_use_a_quarter_of_the_slots_while_first_attempts_wait() {
             Start::Head { .. } => {
                 heads += 1;
                 sequence += 1;
-                lanes.head_read(&ep("a"), retry(2), Head::Due { sequence }, at(0));
+                lanes.head_read(&ep("a"), retry(2), due(sequence), at(0));
             }
         }
     }
@@ -218,7 +224,7 @@ fn a_lane_of_which_nothing_is_left_is_forgotten_and_one_with_a_start_is_not() {
     }
     assert_eq!(starts(&mut lanes, at(1)).len(), 2);
     for lane in [first, second] {
-        lanes.head_read(&ep("a"), lane, Head::Due { sequence: 7 }, at(1));
+        lanes.head_read(&ep("a"), lane, due(7), at(1));
     }
     let known = |lanes: &Lanes<u32>| lanes.endpoints[&ep("a")].lanes.len();
     lanes.finished(&ep("a"), from_lane(first, 7), Finish::default(), at(1));
@@ -238,7 +244,7 @@ fn a_delivery_that_was_kept_is_read_again_once_nothing_else_of_its_lane_is_in_fl
     lanes.placed(&ep("a"), Lane::Next, 3, at(0));
     for sequence in [5, 6] {
         assert_eq!(starts(&mut lanes, at(0)).len(), 1);
-        lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence }, at(0));
+        lanes.head_read(&ep("a"), Lane::Next, due(sequence), at(0));
     }
     let kept = Finish {
         hold_until: Some(at(5)),
@@ -248,7 +254,7 @@ fn a_delivery_that_was_kept_is_read_again_once_nothing_else_of_its_lane_is_in_fl
     // The third is being read when the first is kept.
     assert_eq!(starts(&mut lanes, at(0)).len(), 1);
     lanes.finished(&ep("a"), from_lane(Lane::Next, 5), kept, at(0));
-    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 7 }, at(0));
+    lanes.head_read(&ep("a"), Lane::Next, due(7), at(0));
     assert_eq!(starts(&mut lanes, at(5)), [], "6 and 7 are in flight");
     lanes.finished(&ep("a"), from_lane(Lane::Next, 6), Finish::default(), at(5));
     lanes.finished(&ep("a"), from_lane(Lane::Next, 7), Finish::default(), at(5));
@@ -289,7 +295,7 @@ fn in_order_a_retry_holds_back_what_came_later_and_its_time_is_kept() {
     lanes.set_fifo(&ep("a"), true);
     lanes.placed(&ep("a"), Lane::Next, 3, at(0));
     assert_eq!(starts(&mut lanes, at(0)).len(), 1, "one at a time");
-    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, at(0));
+    lanes.head_read(&ep("a"), Lane::Next, due(1), at(0));
     assert_eq!(starts(&mut lanes, at(0)), []);
     lanes.placed(&ep("a"), retry(2), 1, at(10));
     let failed = Finish::default();
@@ -308,7 +314,7 @@ fn in_order_a_retry_holds_back_what_came_later_and_its_time_is_kept() {
             from: 0
         }]
     );
-    lanes.head_read(&ep("a"), retry(2), Head::Due { sequence: 4 }, at(10));
+    lanes.head_read(&ep("a"), retry(2), due(4), at(10));
     lanes.finished(&ep("a"), from_lane(retry(2), 4), failed, at(10));
     assert_eq!(starts(&mut lanes, at(10)).len(), 1, "then the next one");
 }
@@ -319,14 +325,14 @@ fn an_order_is_kept_also_when_nothing_goes_on_in_between() {
     lanes.set_fifo(&ep("a"), true);
     lanes.placed(&ep("a"), Lane::Next, 1, at(0));
     assert_eq!(starts(&mut lanes, at(0)).len(), 1);
-    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, at(0));
+    lanes.head_read(&ep("a"), Lane::Next, due(1), at(0));
     let done = from_lane(Lane::Next, 1);
     lanes.finished(&ep("a"), done, Finish::default(), at(0));
     assert_eq!(starts(&mut lanes, at(0)), []);
     assert!(lanes.endpoints.is_empty(), "it is forgotten");
     lanes.placed(&ep("a"), Lane::Next, 3, at(0));
     assert_eq!(starts(&mut lanes, at(0)).len(), 1);
-    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 2 }, at(0));
+    lanes.head_read(&ep("a"), Lane::Next, due(2), at(0));
     assert_eq!(starts(&mut lanes, at(0)), [], "one at a time, still");
 }
 
@@ -373,7 +379,7 @@ fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
     assert!(lanes.endpoints[&ep("a")].held_until() <= wanted);
     let probing = starts(&mut lanes, probe);
     assert_eq!(probing.len(), 1, "one at a time");
-    lanes.head_read(&ep("a"), Lane::Next, Head::Due { sequence: 1 }, probe);
+    lanes.head_read(&ep("a"), Lane::Next, due(1), probe);
     assert_eq!(starts(&mut lanes, probe), []);
     let success = Finish {
         lesson: Lesson {
@@ -385,6 +391,36 @@ fn an_open_breaker_lets_one_delivery_through_when_its_time_is_over() {
     };
     lanes.finished(&ep("a"), from_lane(Lane::Next, 1), success, probe);
     assert_eq!(starts(&mut lanes, probe).len(), 1, "slowly at first");
+}
+
+#[test]
+fn of_several_lanes_the_one_that_is_due_for_longest_goes_first() {
+    let mut lanes = lanes(1, 4);
+    lanes.placed(&ep("a"), retry(2), 9, at(10));
+    lanes.placed(&ep("a"), retry(3), 9, at(5));
+    let mut read = Vec::new();
+    // Deliveries of attempt 2 are due each second, and those of attempt 3 every other one.
+    let (mut second, mut third) = (10, 5);
+    while read.len() < 6 {
+        let Some(Start::Head { lane, from }) = lanes.next_start(at(100)) else {
+            panic!("something is due");
+        };
+        let (id, lane) = (lane.endpoint, lane.lane);
+        let due = if lane == retry(2) {
+            second += 1;
+            at(second - 1)
+        } else {
+            third += 2;
+            at(third - 2)
+        };
+        read.push(lane);
+        let sequence = from + 1;
+        lanes.head_read(&id, lane, Head::Due { sequence, due }, at(100));
+        let ended = Finish::default();
+        lanes.finished(&id, from_lane(lane, sequence), ended, at(100));
+    }
+    let [a2, a3] = [retry(2), retry(3)];
+    assert_eq!(read, [a3, a3, a3, a3, a2, a2]);
 }
 
 #[test]
@@ -425,7 +461,15 @@ fn replays_go_behind_everything_else_and_hold_up_nothing() {
             }
             Start::Head { lane, .. } => {
                 order.push(Some(lane.lane));
-                lanes.head_read(&ep("a"), lane.lane, Head::Due { sequence: 1 }, at(0));
+                lanes.head_read(
+                    &ep("a"),
+                    lane.lane,
+                    Head::Due {
+                        sequence: 1,
+                        due: at(0),
+                    },
+                    at(0),
+                );
                 from_lane(lane.lane, 1)
             }
         };

@@ -68,14 +68,14 @@ impl World {
         match found {
             None => Head::Empty,
             Some((sequence, _, due)) if due > self.now => Head::NotYet { sequence, due },
-            Some((sequence, event, _)) => {
+            Some((sequence, event, due)) => {
                 let beside = self
                     .in_flight
                     .iter()
                     .find(|(lane, ..)| lane.line() == Some(line));
                 assert_eq!(beside, None, "two of a line at a time");
                 self.in_flight.push((lane, sequence, event));
-                Head::Due { sequence }
+                Head::Due { sequence, due }
             }
         }
     }
