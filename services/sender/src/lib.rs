@@ -21,6 +21,7 @@ pub mod classify;
 pub mod client;
 pub mod config;
 mod connector;
+pub mod dns;
 pub mod endpoint;
 pub mod follow_up;
 mod intake;
