@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use posthorn_chassis::Env;
+use posthorn_chassis::env::parse_duration;
 use posthorn_egress::EgressPolicy;
 use posthorn_signing::KeyRing;
 use url::Url;
@@ -24,6 +25,17 @@ const DEFAULT_FRESH_WAIT: Duration = Duration::from_secs(2);
 const DEFAULT_REPLAY_RATE: u32 = 500;
 /// *Source*: Svix's `endpoint_failure_disable_after`.
 const DEFAULT_AUTO_DISABLE_AFTER: Duration = Duration::from_secs(5 * 24 * 3_600);
+
+/// After a day, and when about as long is left to do something about it. Those that are not below
+/// the time after which endpoints are disabled are left out.
+const DEFAULT_WARN_AFTER: [Duration; 2] = [
+    Duration::from_secs(24 * 3_600),
+    Duration::from_secs(72 * 3_600),
+];
+/// More would be noise.
+const MOST_WARNINGS: usize = 10;
+/// Less would be told of every hiccup.
+const LEAST_WARN_AFTER: Duration = Duration::from_secs(1);
 
 /// Less would let one bad night disable an endpoint.
 const LEAST_AUTO_DISABLE_AFTER: Duration = Duration::from_secs(12 * 3_600);
@@ -54,6 +66,9 @@ pub struct ApiConfig {
     /// An endpoint that only failed for this long is disabled; zero = never.
     /// `POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER`, default 5 d.
     pub endpoint_auto_disable_after: Duration,
+    /// The organisation is warned of an endpoint that only failed for one of these times, in
+    /// ascending order; none = never. `POSTHORN_ENDPOINT_WARN_AFTER`, default 24 h and 72 h.
+    pub endpoint_warn_after: Vec<Duration>,
     /// Seals secrets at rest. `POSTHORN_ENCRYPTION_KEYS`, required: `id:base64key[,…]`, the first
     /// key seals, all open.
     pub keys: KeyRing,
@@ -63,6 +78,10 @@ impl ApiConfig {
     /// Reads the settings; mistakes are reported by [`Env::finish`].
     #[must_use]
     pub fn from_env(env: &mut Env) -> Self {
+        let disable_after = env.duration(
+            "POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER",
+            DEFAULT_AUTO_DISABLE_AFTER,
+        );
         let config = Self {
             addr: env.socket_addr("POSTHORN_API_ADDR", DEFAULT_ADDR),
             reconcile_interval: env.duration(
@@ -87,10 +106,8 @@ impl ApiConfig {
                 |text| portal_url(text).map(Some),
             ),
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
-            endpoint_auto_disable_after: env.duration(
-                "POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER",
-                DEFAULT_AUTO_DISABLE_AFTER,
-            ),
+            endpoint_auto_disable_after: disable_after,
+            endpoint_warn_after: warn_after(env, disable_after),
             keys: keys(env),
         };
         let after = config.endpoint_auto_disable_after;
@@ -102,6 +119,30 @@ impl ApiConfig {
         });
         config
     }
+}
+
+/// When to warn of an endpoint that is disabled after `disable_after`; zero = never.
+fn warn_after(env: &mut Env, disable_after: Duration) -> Vec<Duration> {
+    let in_time = |after: &Duration| disable_after.is_zero() || *after < disable_after;
+    let default = DEFAULT_WARN_AFTER.into_iter().filter(in_time).collect();
+    env.parsed(
+        "POSTHORN_ENDPOINT_WARN_AFTER",
+        default,
+        "0s, or up to 10 ascending durations of at least 1s, such as 24h,72h, each below \
+         POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER",
+        |text| {
+            let parsed: Option<Vec<_>> =
+                text.split(',').map(|t| parse_duration(t.trim())).collect();
+            let ages = parsed?;
+            if ages == [Duration::ZERO] {
+                return Some(Vec::new());
+            }
+            let ascending = ages.is_sorted_by(|one, next| one < next);
+            let valid = |after: &Duration| in_time(after) && *after >= LEAST_WARN_AFTER;
+            let fits = ages.len() <= MOST_WARNINGS && ascending && ages.iter().all(valid);
+            fits.then_some(ages)
+        },
+    )
 }
 
 fn portal_url(text: &str) -> Option<Url> {
@@ -151,6 +192,39 @@ mod tests {
         let mistakes = env.finish().unwrap_err();
         assert_eq!(mistakes.mistakes.len(), 5, "{mistakes}");
         assert!(!mistakes.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn warnings_come_before_the_disabling() {
+        let keys = KeyRing::generate_text();
+        let read = |own: &[(&str, &str)]| {
+            let own = own.iter().map(|(key, value)| (*key, (*value).to_owned()));
+            let keys = ("POSTHORN_ENCRYPTION_KEYS", keys.clone());
+            let mut env = Env::from_pairs(own.chain([keys]));
+            let config = ApiConfig::from_env(&mut env);
+            let hours = config
+                .endpoint_warn_after
+                .iter()
+                .map(|d| d.as_secs() / 3_600);
+            let hours: Vec<u64> = hours.collect();
+            env.finish().map(|()| hours).ok()
+        };
+        let after = "POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER";
+        let warn = "POSTHORN_ENDPOINT_WARN_AFTER";
+        assert_eq!(read(&[]), Some(vec![24, 72]));
+        assert_eq!(read(&[(after, "48h")]), Some(vec![24]));
+        assert_eq!(read(&[(after, "0s")]), Some(vec![24, 72]));
+        assert_eq!(read(&[(warn, "0s")]), Some(vec![]));
+        assert_eq!(read(&[(warn, "1h, 2h")]), Some(vec![1, 2]));
+        assert_eq!(read(&[(warn, "200h"), (after, "0s")]), Some(vec![200]));
+        for mistake in ["120h", "2h,1h", "1h,1h", "0s,1h", "1", "1ms", ""] {
+            let expected = if mistake.is_empty() {
+                Some(vec![24, 72])
+            } else {
+                None
+            };
+            assert_eq!(read(&[(warn, mistake)]), expected, "{mistake:?}");
+        }
     }
 
     #[test]

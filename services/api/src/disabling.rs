@@ -1,5 +1,5 @@
 //! Disables endpoints without a person: those whose receiver asks for it, and those that have
-//! failed for days.
+//! failed for days, whose organisation is warned before.
 //!
 //! The sender has no database, so a wish travels in the record of its attempt; the recorder writes
 //! an order with it, and here it is carried out: first the row, then the fleet's snapshot, and only
@@ -23,6 +23,8 @@ use crate::snapshot::{SnapshotError, SnapshotWriter};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often endpoints are looked for that have failed for too long: it is a matter of days.
 const LOOK_AT_FAILURES: Duration = Duration::from_secs(60);
+/// Shares of the shortest time of failures that matters, to be late by no more than that.
+const LOOKS_AT_FAILURES: u32 = 4;
 /// Orders read at one time.
 const PAGE: u16 = 200;
 /// First and last failure are at least so far apart: one bad night is no reason. *Source*: Svix.
@@ -34,12 +36,20 @@ pub struct Disabler {
     store: Store,
     snapshots: SnapshotWriter,
     patience: Option<Patience>,
+    /// Ascending.
+    warn_after: Vec<Duration>,
 }
 
 impl Disabler {
-    /// One that disables endpoints that failed for `after`; zero = it only carries out wishes.
+    /// One that disables endpoints that failed for `after`, zero = it only carries out wishes; and
+    /// that warns of those that failed for each of `warn_after`, which ascends.
     #[must_use]
-    pub fn new(store: Store, snapshots: SnapshotWriter, after: Duration) -> Self {
+    pub fn new(
+        store: Store,
+        snapshots: SnapshotWriter,
+        after: Duration,
+        warn_after: Vec<Duration>,
+    ) -> Self {
         let patience = Patience {
             failing_for: after,
             at_least_apart: AT_LEAST_APART,
@@ -48,6 +58,7 @@ impl Disabler {
             store,
             snapshots,
             patience: (!after.is_zero()).then_some(patience),
+            warn_after,
         }
     }
 
@@ -62,13 +73,14 @@ impl Disabler {
                 tokio::time::sleep(LOOK).await;
             }
         };
+        let pause = self.pause_between_looks();
         let failures = async {
             loop {
                 if let Err(error) = self.look_at_failures(moment::now()).await {
                     let reason = error_chain::chain(&error);
                     tracing::warn!(reason, "failing endpoints not looked at, trying later");
                 }
-                tokio::time::sleep(LOOK_AT_FAILURES).await;
+                tokio::time::sleep(pause).await;
             }
         };
         tokio::select! {
@@ -76,6 +88,13 @@ impl Disabler {
             () = failures => {}
             () = shutdown.requested() => {}
         }
+    }
+
+    fn pause_between_looks(&self) -> Duration {
+        let shortest = self.warn_after.first().map(|age| *age / LOOKS_AT_FAILURES);
+        shortest.map_or(LOOK_AT_FAILURES, |share| {
+            share.clamp(LOOK, LOOK_AT_FAILURES)
+        })
     }
 
     /// Carries out all orders that wait; one that fails does not hold up the others.
@@ -115,7 +134,8 @@ impl Disabler {
         Ok(())
     }
 
-    /// Orders that endpoints be disabled which have failed for too long.
+    /// Orders that endpoints be disabled which have failed for too long, and notes warnings of those
+    /// that have failed for long.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -123,6 +143,14 @@ impl Disabler {
         self.store.forget_idle_failures().await?;
         if let Some(patience) = self.patience {
             self.store.order_failing(now, patience).await?;
+        }
+        let disabled_after = self.patience.map(|patience| patience.failing_for);
+        for age in self.warn_after.iter().rev() {
+            let warned = self.store.note_failing(*age, disabled_after, now).await?;
+            if warned > 0 {
+                let age_s = age.as_secs();
+                tracing::info!(warned, age_s, "endpoints only fail");
+            }
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Tells organisations what the recorder found out: endpoints that were disabled, and deliveries
-//! that fail, failed for good, or recovered.
+//! Tells organisations what the recorder found out: endpoints that were disabled or
+//! will be, and deliveries that fail, failed for good, or recovered.
 //!
 //! *Guarantee*: what was noted is told although this process dies: a notice is deleted only after
 //! its event is stored on the bus. Its event's id comes from what it is about, so telling it twice
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use posthorn_bus::PublishError;
 use posthorn_chassis::error_chain;
-use posthorn_event_schema::{Event, Uid};
+use posthorn_event_schema::{Event, Timestamp, Uid};
 use posthorn_store::StoreError;
 use posthorn_store::operational_notice::{About, Notice};
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ fn event(notice: &Notice) -> Event {
     told.event(&[notice.kind.as_bytes(), notice.subject.as_bytes()])
 }
 
-/// *Source*: Svix's operational webhooks.
+/// *Source*: Svix's operational webhooks, but for `endpoint.failing`, which is our own.
 fn data(notice: &Notice) -> Value {
     let uid = |uid: &Option<Uid>| uid.as_ref().map(|uid| uid.as_str().to_owned());
     match &notice.about {
@@ -88,6 +88,17 @@ fn data(notice: &Notice) -> Value {
             "endpointId": notice.endpoint.as_str(),
             "endpointUid": uid(&notice.endpoint_uid),
             "failSince": fail_since.to_rfc3339_micros(),
+        }),
+        About::Failing {
+            fail_since,
+            disable_at,
+        } => json!({
+            "appId": notice.application.as_str(),
+            "appUid": uid(&notice.application_uid),
+            "endpointId": notice.endpoint.as_str(),
+            "endpointUid": uid(&notice.endpoint_uid),
+            "failingSince": fail_since.to_rfc3339_micros(),
+            "disableAt": disable_at.map(Timestamp::to_rfc3339_micros),
         }),
         About::Attempt {
             event,

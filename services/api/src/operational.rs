@@ -24,11 +24,13 @@ use posthorn_store::operational::Unannounced;
 use posthorn_store::{Store, StoreError};
 use serde_json::{Value, json};
 
-/// Every event type that there is. *Source*: Svix's operational webhooks.
-pub(crate) const EVENT_TYPES: [&str; 7] = [
+/// Every event type that there is. *Source*: Svix's operational webhooks, but for
+/// `endpoint.failing`, which is our own.
+pub(crate) const EVENT_TYPES: [&str; 8] = [
     "endpoint.created",
     "endpoint.updated",
     "endpoint.deleted",
+    "endpoint.failing",
     "endpoint.disabled",
     "message.attempt.failing",
     "message.attempt.exhausted",

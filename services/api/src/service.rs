@@ -101,7 +101,9 @@ impl Service for Api {
         let telling = notices::run(state.operational.clone());
         shutdown.spawn("operational notices", telling);
         let after = state.config.endpoint_auto_disable_after;
-        let disabler = Disabler::new(state.store.clone(), state.snapshots.clone(), after);
+        let warn_after = state.config.endpoint_warn_after.clone();
+        let (store, snapshots) = (state.store.clone(), state.snapshots.clone());
+        let disabler = Disabler::new(store, snapshots, after, warn_after);
         shutdown.spawn("disabling", disabler.run(shutdown.clone()));
         let upkeep = upkeep::run(state.store.clone(), shutdown.clone());
         shutdown.spawn("upkeep", upkeep);

@@ -23,6 +23,7 @@ pub mod client;
 pub mod clients;
 pub mod config;
 mod connector;
+pub mod dns;
 pub mod egress_proxy;
 pub mod endpoint;
 pub mod follow_up;

@@ -8,13 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::dns::Name;
+use posthorn_chassis::error_chain;
 use posthorn_egress::EgressPolicy;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tower_service::Service;
 
+use crate::dns;
+
 /// Longest that a look-up may take; the attempt's own deadline may be shorter.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How names become addresses.
 pub type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
@@ -35,15 +38,27 @@ pub enum ResolveError {
     Timeout,
 }
 
-/// Asks as the operating system is configured to.
+/// Asks as the operating system is configured to: our own look-ups at its name servers, which hold
+/// up nobody; where its configuration cannot be read, the system's own, on a bounded number of
+/// threads.
 #[must_use]
 pub fn system() -> Lookup {
-    Arc::new(|host| {
-        Box::pin(async move {
-            let found = lookup_host((host.as_str(), 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
-    })
+    match dns::system() {
+        Ok(lookup) => lookup,
+        Err(error) => {
+            let reason = error_chain::chain(&error);
+            tracing::warn!(
+                reason,
+                "names are looked up by the system, where silent name servers hold up others"
+            );
+            Arc::new(|host| Box::pin(by_the_system(host)))
+        }
+    }
+}
+
+async fn by_the_system(host: String) -> io::Result<Vec<IpAddr>> {
+    let found = lookup_host((host.as_str(), 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
 }
 
 /// The resolver of the sender's HTTP client: what it returns is dialled and not asked for again.

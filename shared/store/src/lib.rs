@@ -29,6 +29,7 @@ pub mod endpoint_secret;
 pub mod error;
 pub mod event_type;
 pub mod event_type_schedule;
+mod failing;
 pub mod history;
 pub mod idempotency;
 pub mod import;

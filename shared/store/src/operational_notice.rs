@@ -10,11 +10,13 @@ use posthorn_event_schema::{
 };
 use tokio_postgres::Row;
 
-use crate::column::{get, moment, number_option, parsed, parsed_option};
+use crate::column::{get, moment, moment_option, number_option, parsed, parsed_option};
 use crate::{Store, StoreError};
 
 /// The kind of a notice that an endpoint was disabled.
 pub(crate) const DISABLED: &str = "endpoint.disabled";
+/// The kind of a notice that an endpoint only fails.
+pub(crate) const FAILING: &str = "endpoint.failing";
 
 /// Whether somebody wants to know of a row `n`: its organisation has an operational endpoint that
 /// is enabled, and the row is not about such an endpoint itself.
@@ -57,6 +59,13 @@ pub enum About {
     Disabled {
         /// Since when it had only failed.
         fail_since: Timestamp,
+    },
+    /// The endpoint only fails.
+    Failing {
+        /// Since when.
+        fail_since: Timestamp,
+        /// When it is disabled if that goes on, unless that never happens.
+        disable_at: Option<Timestamp>,
     },
     /// A delivery, after this attempt.
     Attempt {
@@ -126,7 +135,12 @@ impl Store {
 }
 
 fn read(row: &Row) -> Result<Notice, StoreError> {
+    let kind: String = get(row, "kind")?;
     let about = match parsed_option(row, "event_id", EventId::parse)? {
+        None if kind == FAILING => About::Failing {
+            fail_since: moment(row, "fail_since")?,
+            disable_at: moment_option(row, "disable_at")?,
+        },
         None => About::Disabled {
             fail_since: moment(row, "fail_since")?,
         },
@@ -140,7 +154,7 @@ fn read(row: &Row) -> Result<Notice, StoreError> {
     };
     Ok(Notice {
         id: get(row, "id")?,
-        kind: get(row, "kind")?,
+        kind,
         subject: get(row, "subject")?,
         organization: parsed(row, "organization_id", OrganizationId::parse)?,
         application: parsed(row, "application_id", ApplicationId::parse)?,

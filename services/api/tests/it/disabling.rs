@@ -132,7 +132,7 @@ async fn what_a_crash_left_is_found_again() {
 
     let bucket = world.bus.config_bucket().await.unwrap();
     let writer = SnapshotWriter::new(world.store.clone(), bucket);
-    let disabler = Disabler::new(world.store.clone(), writer, Duration::ZERO);
+    let disabler = Disabler::new(world.store.clone(), writer, Duration::ZERO, Vec::new());
     disabler.carry_out(now()).await.unwrap();
     assert_eq!(world.store.disable_orders(10).await.unwrap(), []);
     eventually(LONG, "the fleet knows", async || {
@@ -164,7 +164,8 @@ async fn an_endpoint_that_failed_for_days_is_disabled_and_zero_means_never() {
     let bucket = world.bus.config_bucket().await.unwrap();
     let disabler = |days: u64| {
         let writer = SnapshotWriter::new(world.store.clone(), bucket.clone());
-        Disabler::new(world.store.clone(), writer, Duration::from_secs(days * DAY))
+        let after = Duration::from_secs(days * DAY);
+        Disabler::new(world.store.clone(), writer, after, Vec::new())
     };
     let pass = async |days: u64, at: Timestamp| {
         disabler(days).look_at_failures(at).await.unwrap();
@@ -181,6 +182,56 @@ async fn an_endpoint_that_failed_for_days_is_disabled_and_zero_means_never() {
     assert_eq!(how["reason"], json!("failures"));
     let since = first.meta.accepted_at.plus(Duration::from_millis(1_012));
     assert_eq!(how["failSince"], json!(since.to_rfc3339_micros()));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn several_processes_warn_once_of_an_endpoint_that_fails_also_if_they_die() {
+    let world = World::start().await;
+    let app = world.application("shop").await;
+    let hook = world.endpoint(&app, "hook").await;
+    let mut messages = listen(&world).await;
+    world.context.shutdown.trigger();
+    world.context.shutdown.drain(LONG).await;
+    let (first, last) = (event(&world, &app, 4 * DAY), event(&world, &app, DAY));
+    let outcomes = [
+        attempt(&first, &hook, 1, 500, Some(now())),
+        attempt(&last, &hook, 1, 500, Some(now())),
+    ];
+    world.store.write_outcomes(&outcomes).await.unwrap();
+    let bucket = world.bus.config_bucket().await.unwrap();
+    let days = |days: u64| Duration::from_secs(days * DAY);
+    let looks = (0..8).map(|_| {
+        let writer = SnapshotWriter::new(world.store.clone(), bucket.clone());
+        let warn_after = vec![days(1), days(3)];
+        let disabler = Disabler::new(world.store.clone(), writer, days(5), warn_after);
+        async move { disabler.look_at_failures(now()).await.unwrap() }
+    });
+    futures::future::join_all(looks).await;
+    // A process that dies with the notice in its hands.
+    let taken = world.store.take_notices(Duration::ZERO, 10).await.unwrap();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+
+    let process = world.another_process().await;
+    let (failing, data) = told(&mut messages).await;
+    assert_eq!(failing.meta.event_type.as_str(), "endpoint.failing");
+    let since = first.meta.accepted_at.plus(Duration::from_millis(1_012));
+    let disabled = since.plus(days(5)).to_rfc3339_micros();
+    let expected = json!({
+        "appId": app.as_str(), "appUid": "shop", "endpointId": hook.as_str(), "endpointUid": "hook",
+        "failingSince": since.to_rfc3339_micros(), "disableAt": disabled,
+    });
+    assert_eq!(data, expected);
+    eventually(LONG, "nothing left to tell", async || {
+        let left = world.store.take_notices(Duration::ZERO, 10).await.unwrap();
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
+        }
+    })
+    .await;
+    process.stop().await;
     world.stop().await;
 }
 

@@ -5,6 +5,7 @@
 mod dns_lookup;
 mod egress;
 mod rebinding;
+mod silence;
 
 use std::time::Duration;
 

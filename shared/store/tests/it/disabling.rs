@@ -16,9 +16,9 @@ use posthorn_store::operational_notice::{About, Notice};
 
 use crate::sample::{application, attempt, endpoint, event, now, store};
 
-const HOUR: u64 = 3_600;
-const DAY: u64 = 24 * HOUR;
-const PATIENCE: Patience = Patience {
+pub(crate) const HOUR: u64 = 3_600;
+pub(crate) const DAY: u64 = 24 * HOUR;
+pub(crate) const PATIENCE: Patience = Patience {
     failing_for: Duration::from_secs(5 * DAY),
     at_least_apart: Duration::from_secs(12 * HOUR),
 };
@@ -28,11 +28,11 @@ fn organization() -> OrganizationId {
     OrganizationId::parse("org_1").unwrap()
 }
 
-fn ago(seconds: u64) -> Timestamp {
+pub(crate) fn ago(seconds: u64) -> Timestamp {
     now().minus(Duration::from_secs(seconds))
 }
 
-async fn create_application(store: &Store) {
+pub(crate) async fn create_application(store: &Store) {
     let new = NewApplication {
         id: application(),
         organization: organization(),
@@ -45,7 +45,11 @@ async fn create_application(store: &Store) {
     store.create_application(&new).await.unwrap();
 }
 
-async fn create_endpoint(store: &Store, application: &ApplicationId, name: &str) -> EndpointRow {
+pub(crate) async fn create_endpoint(
+    store: &Store,
+    application: &ApplicationId,
+    name: &str,
+) -> EndpointRow {
     let new = NewEndpoint {
         id: endpoint(name),
         application: application.clone(),
@@ -73,7 +77,7 @@ async fn create_endpoint(store: &Store, application: &ApplicationId, name: &str)
 }
 
 /// The organisation's hidden application with an endpoint that wants to know everything.
-async fn create_listener(store: &Store) -> ApplicationId {
+pub(crate) async fn create_listener(store: &Store) -> ApplicationId {
     let id = ApplicationId::parse("app_hidden").unwrap();
     let hidden = ApplicationRow {
         id: id.clone(),
@@ -93,7 +97,7 @@ async fn create_listener(store: &Store) -> ApplicationId {
 }
 
 /// An attempt that began then; each has an id of its own.
-fn made(event: &Event, number: u16, at: Timestamp, progress: Progress) -> AttemptRecord {
+pub(crate) fn made(event: &Event, number: u16, at: Timestamp, progress: Progress) -> AttemptRecord {
     let Outcome::Attempt(record) = attempt(event, "a", number) else {
         panic!("no attempt");
     };
@@ -114,7 +118,7 @@ fn asking(event: &Event, asks: Wish, endpoint_version: i64) -> Outcome {
     Outcome::Attempt(AttemptRecord { wish, ..record })
 }
 
-fn waiting(event: &Event, number: u16, at: Timestamp) -> Outcome {
+pub(crate) fn waiting(event: &Event, number: u16, at: Timestamp) -> Outcome {
     let next_attempt_at = at.plus(Duration::from_secs(60));
     Outcome::Attempt(made(
         event,
@@ -130,7 +134,7 @@ async fn stored(store: &Store, id: &EndpointId) -> EndpointRow {
     found.unwrap()
 }
 
-async fn change(store: &Store, change: EndpointChange) -> EndpointRow {
+pub(crate) async fn change(store: &Store, change: EndpointChange) -> EndpointRow {
     let id = endpoint("a");
     match store
         .update_endpoint(&application(), &id, &change, now())
@@ -142,7 +146,7 @@ async fn change(store: &Store, change: EndpointChange) -> EndpointRow {
     }
 }
 
-fn enabling() -> EndpointChange {
+pub(crate) fn enabling() -> EndpointChange {
     EndpointChange {
         disabled: Some(false),
         ..EndpointChange::default()
@@ -160,7 +164,7 @@ async fn carry_out(store: &Store) -> bool {
     changed
 }
 
-async fn notices(store: &Store) -> Vec<Notice> {
+pub(crate) async fn notices(store: &Store) -> Vec<Notice> {
     store.take_notices(LEASE, 100).await.unwrap()
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod disabling;
+mod failing;
 mod history;
 mod migrate;
 mod sample;

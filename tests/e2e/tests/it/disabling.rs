@@ -202,6 +202,55 @@ async fn becomes_told(receiver: &Receiver, count: usize) -> Vec<(String, Value)>
 }
 
 #[tokio::test]
+async fn an_organization_is_warned_of_an_endpoint_that_only_fails_once_for_each_age() {
+    let change = |settings: posthorn_e2e::Settings| {
+        settings
+            .with(
+                "POSTHORN_RETRY_SCHEDULE",
+                "500ms,500ms,1s,1s,1s,1s,1s,1s,1s,1s",
+            )
+            .with("POSTHORN_ENDPOINT_WARN_AFTER", "2s,5s")
+    };
+    let (stack, receiver) = tokio::join!(Stack::start_with(change), Receiver::start());
+    let client = &stack.client;
+    let app = client.application("acme").await;
+    let (endpoint, _) = client.endpoint(&app, &receiver.url("/hook")).await;
+    let ops = json!({"url": receiver.url("/ops"), "filterTypes": ["endpoint.failing"]});
+    let made = client.post("/operational-webhook/endpoint", &ops).await;
+    assert_eq!(made.status, 201, "{made:?}");
+
+    receiver.set("/hook", Behaviour::Status(500));
+    publish(&stack, &["event_1"]).await;
+    let events = becomes_told(&receiver, 2).await;
+    let attempts = client.attempts(&app, "event_1", 1).await;
+    let first = &attempts[0];
+    for (name, data) in &events {
+        assert_eq!(name, "endpoint.failing");
+        let ids = [&data["appId"], &data["appUid"], &data["endpointId"]];
+        assert_eq!(ids, [&json!(app), &json!("acme"), &json!(endpoint)]);
+        let since = text(&data["failingSince"]);
+        assert!(since >= text(&first["timestamp"]), "{data} {first}");
+        assert!(text(&data["disableAt"]) > since, "{data}");
+    }
+    ends_as(client, &app, "event_1", "fail").await;
+    assert_eq!(told(&receiver), events, "told again");
+
+    // A success ends the streak, and the next one is told anew.
+    receiver.set("/hook", Behaviour::Status(200));
+    publish(&stack, &["event_2"]).await;
+    ends_as(client, &app, "event_2", "success").await;
+    receiver.set("/hook", Behaviour::Status(500));
+    publish(&stack, &["event_3"]).await;
+    let events = becomes_told(&receiver, 4).await;
+    ends_as(client, &app, "event_3", "fail").await;
+    assert_eq!(told(&receiver), events, "told again");
+    let since = events.iter().map(|(_, data)| text(&data["failingSince"]));
+    let since: Vec<String> = since.collect();
+    assert!(since[0] == since[1] && since[2] == since[3] && since[1] < since[2]);
+    stack.stop().await;
+}
+
+#[tokio::test]
 async fn an_organization_is_told_of_failing_deliveries_and_disabled_endpoints() {
     let schedule = "100ms,100ms,100ms,1500ms";
     let change =
