@@ -8,7 +8,7 @@
 //! a dot the other way round. So Kubernetes' `ndots:5` costs public names nothing, and
 //! `receiver.shop.svc` is found all the same. Both files are read once, at the start.
 //!
-//! What was found is kept for its time to live, at most [`LONGEST_KEPT`]. Those who ask for one name
+//! What was found is kept for its time to live, at most 30 s. Those who ask for one name
 //! at the same time share a look-up.
 
 mod flight;
