@@ -151,12 +151,15 @@ impl Traffic {
 
     /// Whose turn it is: any customer's, in an order without a pattern (Fibonacci hashing).
     fn place(&self, number: u32) -> usize {
-        let drawn = number.wrapping_mul(2_654_435_769) as usize;
-        if self.favourites > 0 && number.is_multiple_of(2) {
-            drawn % self.favourites
+        let drawn = u64::from(number.wrapping_mul(2_654_435_769));
+        let is_favourite = self.favourites > 0 && number.is_multiple_of(2);
+        let among = if is_favourite {
+            self.favourites
         } else {
-            drawn % self.paths.len()
-        }
+            self.paths.len()
+        };
+        // The high bits: the low ones follow a pattern.
+        usize::try_from((drawn * among as u64) >> 32).unwrap_or_default()
     }
 }
 
