@@ -82,6 +82,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
     let late = (0..options.endpoints).map(|n| format!("/late/{n}"));
     let late = customers(&world, &receiver, late).await;
     let traffic = Traffic::new(&fresh, 0, options.rate);
+    print_head(options);
     let found = measure(&mut world, &receiver, &traffic, &late, options).await?;
     Ok(show(options, &found))
 }
@@ -97,15 +98,19 @@ async fn measure(
     let (warm_up, measured) = (seconds(options.warm_up), seconds(options.seconds));
     let idle_before = idle(world).await;
     let quiet = traffic.phase(world, receiver, warm_up, measured).await?;
+    let row = |name, phase: &Phase| print_row(name, phase, &quiet);
+    row("nothing waits", &quiet);
 
     let far = posthorn_e2e::settings::now().plus(FAR);
     fill(world, late, &filling(options, 0, options.waiting, 5, far)).await?;
     sleep(SEEN).await;
     let idle_with = idle(world).await;
     let waiting = traffic.phase(world, receiver, warm_up, measured).await?;
+    row("many wait", &waiting);
 
     let restart = crash(world).await;
     let crashed = traffic.phase(world, receiver, warm_up, measured).await?;
+    row("nats-server was killed", &crashed);
     let soon = posthorn_e2e::settings::now().plus(SEEN + warm_up);
     let begun = Instant::now();
     fill(
@@ -116,6 +121,7 @@ async fn measure(
     .await?;
     sleep(SEEN.saturating_sub(begun.elapsed())).await;
     let burst = traffic.phase(world, receiver, warm_up, measured).await?;
+    row("many come due", &burst);
     let in_phase = receiver.late().0;
     let due = begun + SEEN + warm_up;
     wait_for(receiver, options.burst).await?;
@@ -205,7 +211,7 @@ async fn wait_for(receiver: &Receiver, wanted: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(options: &Options, found: &Findings) -> Value {
+fn print_head(options: &Options) {
     println!(
         "waiting: {} deliveries to {} endpoints wait, {} more come due in one moment, {} bytes; {} fresh \
          events/s to {} endpoints, {:?}",
@@ -221,27 +227,29 @@ fn show(options: &Options, found: &Findings) -> Value {
         "{:<24} {:>9} {:>9} {:>9} {:>9} {:>7}",
         "fresh deliveries", "p50 ms", "p90 ms", "p99 ms", "max ms", "of p99"
     );
-    let quiet = found.quiet.times.millis(0.99);
+}
+
+/// Prints what a phase showed, as soon as it is over: the whole takes half an hour.
+fn print_row(name: &str, phase: &Phase, quiet: &Phase) {
+    let times = &phase.times;
+    println!(
+        "{name:<24} {:>9.3} {:>9.3} {:>9.3} {:>9.1} {:>7.2}   {}",
+        times.millis(0.5),
+        times.millis(0.9),
+        times.millis(0.99),
+        times.millis(1.0),
+        times.millis(0.99) / quiet.times.millis(0.99),
+        phase.taken.line()
+    );
+}
+
+fn show(options: &Options, found: &Findings) -> Value {
     let phases = [
         ("nothing waits", &found.quiet),
         ("many wait", &found.waiting),
         ("nats-server was killed", &found.crashed),
         ("many come due", &found.burst),
     ];
-    for (name, phase) in phases {
-        let times = &phase.times;
-        println!(
-            "{name:<24} {:>9.3} {:>9.3} {:>9.3} {:>9.1} {:>7.2}",
-            times.millis(0.5),
-            times.millis(0.9),
-            times.millis(0.99),
-            times.millis(1.0),
-            times.millis(0.99) / quiet
-        );
-    }
-    for (name, phase) in phases {
-        println!("{name}: {}", phase.taken.line());
-    }
     println!("idle, nothing waits: {}", found.idle_before.line());
     println!("idle, many wait: {}", found.idle_with.line());
     println!(
