@@ -72,8 +72,7 @@ impl Pace {
 
 /// Starts per second beside so many fresh ones; `None` = no bound.
 ///
-/// Retries get three tenths of what is fresh (the budget that Finagle and Envoy give retries is a
-/// fifth), replays a tenth. What was parked is fresh work that came too fast for its endpoint: it has to
+/// Retries get three tenths of what is fresh, replays a tenth. What was parked is fresh work that came too fast for its endpoint: it has to
 /// leave faster than it can come, so it gets twice.
 fn rate(kind: Kind, fresh: f64, floor: f64) -> Option<f64> {
     let (share, floor) = match kind {

@@ -345,7 +345,7 @@ impl Owner {
                 self.shared.shutdown.spawn("attempt", attempt);
             }
             Start::Head { lane, from } => {
-                let visit = visit::visit(shared, lane, from, report);
+                let visit = visit::visit(shared, lane, from, self.stop.clone(), report);
                 self.shared.shutdown.spawn("visit", visit);
             }
         }

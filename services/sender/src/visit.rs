@@ -8,6 +8,7 @@ use posthorn_bus::waiting::Waiting;
 use posthorn_event_schema::subject::WaitingSubject;
 use posthorn_event_schema::{DeliveryJob, FrameError};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::attempt::{Ended, Kept};
@@ -22,13 +23,15 @@ use crate::unreadable;
 /// Pause before a lane is read again when NATS did not answer, or memory is full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Reads the head of a lane once there is a place in flight, and attempts it if it is due.
+/// Reads the head of a lane once there is a place in flight, and attempts it if it is due; what has
+/// no place yet when `stop` is cancelled is left as it is.
 ///
 /// *Guarantee*: the delivery is deleted only after what follows from its attempt is stored.
 pub(crate) async fn visit(
     shared: Arc<Shared>,
     lane: WaitingSubject,
     from: u64,
+    stop: CancellationToken,
     reports: UnboundedSender<Happened>,
 ) {
     let read = |head| Happened::HeadRead {
@@ -43,8 +46,16 @@ pub(crate) async fn visit(
     };
     let mut report = Report::new(reports, unknown());
     let kind = Kind::of(lane.lane);
-    let _place = shared.places.take(kind).await;
-    shared.pace.turn(kind).await;
+    let turn = async {
+        let place = shared.places.take(kind).await;
+        shared.pace.turn(kind).await;
+        place
+    };
+    // Nothing was taken yet, and a partition that is handed over must not wait for turns.
+    let _place = tokio::select! {
+        place = turn => place,
+        () = stop.cancelled() => return,
+    };
     let waiting = match shared.bus.waiting_next(&lane, from).await {
         Ok(Some(waiting)) => waiting,
         Ok(None) => return report.tell(read(Head::Empty)),

@@ -63,3 +63,37 @@ async fn a_mistake_in_the_settings_is_told_with_all_others_and_ends_with_64() {
         assert!(said.contains(part), "{part} is not in:\n{said}");
     }
 }
+
+#[tokio::test]
+async fn a_sender_that_stops_does_not_wait_for_turns_of_the_waiting_room() {
+    let (nats, database, receiver) = tokio::join!(TestNats::start(), database(), Receiver::start());
+    receiver.set("/hook", Behaviour::Status(500));
+    // About three turns in two seconds, for twenty retries that are due at once.
+    let settings = Settings::new(&nats.url(), database.url())
+        .with("POSTHORN_SENDER_PACE", "1")
+        .with("POSTHORN_RETRY_SCHEDULE", "1s,1h")
+        .with("POSTHORN_BREAKER_OPEN", "0s");
+    let mut fleet = Fleet::start(settings).await;
+    let client = fleet.client();
+    let app = client.application("acme").await;
+    for _ in 0..20 {
+        client.endpoint(&app, &receiver.url("/hook")).await;
+    }
+    let producer = Producer::connect(&nats.url()).await;
+    producer
+        .publish("posthorn.events.acme.a", r#"{"data":1}"#)
+        .await;
+    receiver
+        .wait_for("/hook", 21, Duration::from_secs(30))
+        .await;
+    let sender = fleet.process(Role::Sender);
+    sender.sigterm();
+    sender.wait_exit_code(0, Duration::from_secs(4)).await;
+    let attempts = receiver.count("/hook");
+    assert!(
+        attempts < 35,
+        "{attempts} attempts: nothing waited for a turn"
+    );
+    fleet.restart(Role::Sender).await;
+    fleet.stop().await;
+}
