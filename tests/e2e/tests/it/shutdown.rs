@@ -84,7 +84,7 @@ async fn a_sender_that_stops_does_not_wait_for_turns_of_the_waiting_room() {
         .publish("posthorn.events.acme.a", r#"{"data":1}"#)
         .await;
     receiver
-        .wait_for("/hook", 21, Duration::from_secs(30))
+        .wait_for("/hook", 23, Duration::from_secs(30))
         .await;
     let sender = fleet.process(Role::Sender);
     sender.sigterm();
