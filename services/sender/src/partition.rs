@@ -14,11 +14,11 @@ use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp, Trigger};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::{self, KEEP_ALIVE};
 use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
+use crate::lease::Tenure;
 use crate::memory::Memory;
 use crate::ordered::{self, Line, Moved, Ordered};
 use crate::pace::Pace;
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 pub(crate) struct Owner {
     partition: Partition,
     shared: Arc<Shared>,
-    stop: CancellationToken,
+    tenure: Tenure,
     lanes: Lanes<Box<Taken>>,
     ordered: Ordered,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
@@ -60,11 +60,11 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn new(partition: Partition, shared: Arc<Shared>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(partition: Partition, shared: Arc<Shared>, tenure: Tenure) -> Self {
         let (report, reports) = unbounded_channel();
         Self {
             partition,
-            stop,
+            tenure,
             lanes: Lanes::new(shared.limits),
             shared,
             ordered: Ordered::default(),
@@ -82,12 +82,12 @@ impl Owner {
         if self.learn_lanes().await.is_none() {
             return;
         }
-        let intake = intake::start(self.partition, &self.shared, &self.stop, &self.report);
+        let intake = intake::start(self.partition, &self.shared, &self.tenure, &self.report);
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
         let mut releases = tokio::time::interval(RELEASES);
         let mut revision = 0;
         let mut relist = tokio::time::interval_at(Instant::now() + RELIST, RELIST);
-        while !self.stop.is_cancelled() {
+        while !self.tenure.is_over() {
             while let Some(start) = self.lanes.next_start(now()) {
                 self.launch(start);
             }
@@ -98,7 +98,7 @@ impl Owner {
                 _ = keep_alive.tick() => self.keep_queued_alive().await,
                 _ = relist.tick() => self.relist(),
                 _ = releases.tick() => self.release(&mut revision),
-                () = self.stop.cancelled() => {}
+                () = self.tenure.over() => {}
             }
             while let Ok(happened) = self.reports.try_recv() {
                 self.take(happened);
@@ -124,7 +124,7 @@ impl Owner {
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                () = self.stop.cancelled() => return None,
+                () = self.tenure.over() => return None,
             }
         }
     }
@@ -158,9 +158,9 @@ impl Owner {
 
     fn move_jobs(&mut self, line: &Line, pause: Duration) {
         self.running += 1;
-        let (stop, report) = (self.stop.clone(), self.report.clone());
+        let (tenure, report) = (self.tenure.clone(), self.report.clone());
         let shared = Arc::clone(&self.shared);
-        let moving = ordered::move_jobs(shared, line.clone(), pause, stop, report);
+        let moving = ordered::move_jobs(shared, line.clone(), pause, tenure, report);
         self.shared.shutdown.spawn("move jobs", moving);
     }
 
@@ -179,7 +179,7 @@ impl Owner {
                 }
             });
         }
-        if let Some(pause) = again.filter(|_| !self.stop.is_cancelled()) {
+        if let Some(pause) = again.filter(|_| !self.tenure.is_over()) {
             self.move_jobs(line, pause);
         }
     }
@@ -284,7 +284,7 @@ impl Owner {
         self.lanes.finished(endpoint, origin, finish, now);
         let opened = self.lanes.take_breakers_opened();
         metric::Counter::SenderBreakersOpened.add(opened, &[]);
-        if !self.stop.is_cancelled() {
+        if !self.tenure.is_over() {
             for taken in self.lanes.held_jobs(endpoint, now) {
                 self.park(taken, Lane::Next);
             }
@@ -292,7 +292,7 @@ impl Owner {
     }
 
     fn offer(&mut self, mut taken: Box<Taken>) {
-        if self.stop.is_cancelled() {
+        if self.tenure.is_over() {
             return;
         }
         let endpoint = taken.job.meta.endpoint.clone();
@@ -341,11 +341,12 @@ impl Owner {
         let (shared, report) = (Arc::clone(&self.shared), self.report.clone());
         match start {
             Start::Job(taken) => {
-                let attempt = job::run(shared, taken, report);
+                let term = self.tenure.term().clone();
+                let attempt = job::run(shared, term, taken, report);
                 self.shared.shutdown.spawn("attempt", attempt);
             }
             Start::Head { lane, from } => {
-                let visit = visit::visit(shared, lane, from, self.stop.clone(), report);
+                let visit = visit::visit(shared, lane, from, self.tenure.clone(), report);
                 self.shared.shutdown.spawn("visit", visit);
             }
         }
@@ -365,7 +366,10 @@ impl Owner {
     /// Gives back what has not begun and waits for what has.
     async fn wind_down(&mut self) {
         for taken in self.lanes.drain_queues() {
-            taken.message.give_back(Duration::ZERO).await;
+            // A new owner may have been handed it meanwhile; giving it back would take it away.
+            if self.tenure.term().is_valid() {
+                taken.message.give_back(Duration::ZERO).await;
+            }
         }
         while self.running > 0 {
             let Some(happened) = self.reports.recv().await else {
