@@ -47,6 +47,7 @@ mod report;
 pub mod request;
 pub mod resolver;
 pub mod retry;
+mod room;
 mod service;
 mod store;
 mod token;

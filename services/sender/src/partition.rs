@@ -10,7 +10,7 @@ use std::time::Duration;
 use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
-use posthorn_event_schema::subject::{Lane, WaitingSubject};
+use posthorn_event_schema::subject::{Lane, Rank, WaitingSubject};
 use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp, Trigger};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -24,6 +24,7 @@ use crate::ordered::{self, Line, Moved, Ordered};
 use crate::pace::Pace;
 use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
+use crate::room::{Queue, Rooms};
 use crate::{intake, parking, visit};
 
 /// How often a partition's waiting room is listed anew, in case that what we know of it is wrong:
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) pull_window: usize,
     pub(crate) places: Places,
+    pub(crate) rooms: Rooms,
     pub(crate) pace: Pace,
     pub(crate) memory: Memory,
 }
@@ -51,6 +53,8 @@ pub(crate) struct Owner {
     tenure: Tenure,
     lanes: Lanes<Box<Taken>>,
     ordered: Ordered,
+    /// Where it waits for room to visit lanes.
+    room: Queue,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
     in_hand: HashSet<String>,
     /// Tasks that have yet to report.
@@ -66,6 +70,7 @@ impl Owner {
             partition,
             tenure,
             lanes: Lanes::new(shared.limits),
+            room: shared.rooms.queue(),
             shared,
             ordered: Ordered::default(),
             in_hand: HashSet::new(),
@@ -88,12 +93,11 @@ impl Owner {
         let mut revision = 0;
         let mut relist = tokio::time::interval_at(Instant::now() + RELIST, RELIST);
         while !self.tenure.is_over() {
-            while let Some(start) = self.lanes.next_start(now()) {
-                self.launch(start);
-            }
+            self.start();
             let timer = self.until_timer();
             tokio::select! {
                 Some(happened) = self.reports.recv() => self.take(happened),
+                () = self.room.found() => {}
                 () = tokio::time::sleep(timer) => {}
                 _ = keep_alive.tick() => self.keep_queued_alive().await,
                 _ = relist.tick() => self.relist(),
@@ -336,6 +340,32 @@ impl Owner {
         self.shared.shutdown.spawn("park", parking);
     }
 
+    /// Starts whatever may start now.
+    fn start(&mut self) {
+        loop {
+            let room = &mut self.room;
+            let start = self.lanes.next_start(now(), |rank| room.ask(rank));
+            if let Some(start) = start {
+                self.launch(start);
+            } else if !self.use_room() {
+                return;
+            }
+        }
+    }
+
+    /// Lets those have room who wait for it; whether that may have started something.
+    fn use_room(&mut self) -> bool {
+        let mut used = false;
+        for rank in Rank::ALL {
+            if !self.lanes.lacks_room(rank) {
+                self.room.leave(rank);
+            } else if self.room.ask(rank) {
+                used |= self.lanes.has_room(rank);
+            }
+        }
+        used
+    }
+
     fn launch(&mut self, start: Start<Box<Taken>>) {
         self.running += 1;
         let (shared, report) = (Arc::clone(&self.shared), self.report.clone());
@@ -346,7 +376,9 @@ impl Owner {
                 self.shared.shutdown.spawn("attempt", attempt);
             }
             Start::Head { lane, from } => {
-                let visit = visit::visit(shared, lane, from, self.tenure.clone(), report);
+                let room = self.room.take(lane.lane.rank());
+                let tenure = self.tenure.clone();
+                let visit = visit::visit(shared, lane, from, room, tenure, report);
                 self.shared.shutdown.spawn("visit", visit);
             }
         }
@@ -365,6 +397,9 @@ impl Owner {
 
     /// Gives back what has not begun and waits for what has.
     async fn wind_down(&mut self) {
+        for rank in Rank::ALL {
+            self.room.leave(rank);
+        }
         for taken in self.lanes.drain_queues() {
             // A new owner may have been handed it meanwhile; giving it back would take it away.
             if self.tenure.term().is_valid() {

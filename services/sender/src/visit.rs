@@ -7,6 +7,7 @@ use posthorn_bus::trace_context;
 use posthorn_bus::waiting::Waiting;
 use posthorn_event_schema::subject::WaitingSubject;
 use posthorn_event_schema::{DeliveryJob, FrameError};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument;
 
@@ -31,9 +32,11 @@ pub(crate) async fn visit(
     shared: Arc<Shared>,
     lane: WaitingSubject,
     from: u64,
+    room: Option<OwnedSemaphorePermit>,
     tenure: Tenure,
     reports: UnboundedSender<Happened>,
 ) {
+    let _room = room;
     let read = |head| Happened::HeadRead {
         endpoint: lane.endpoint.clone(),
         lane: lane.lane,
