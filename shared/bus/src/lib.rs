@@ -27,6 +27,7 @@ pub mod ordered;
 pub mod publisher;
 pub mod rejection;
 pub mod requests;
+pub mod slots;
 pub mod snapshot;
 pub mod topology;
 pub mod trace_context;

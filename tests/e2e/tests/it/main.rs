@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod acceptance;
+mod application_rate;
 mod authorization;
 mod basic_auth;
 mod callback;
