@@ -85,6 +85,13 @@ pub struct Range {
 }
 
 impl Range {
+    /// Where the buckets begin.
+    fn edges(&self) -> Vec<OffsetDateTime> {
+        let places = 0..u32::from(self.count);
+        let edges = places.map(|place| self.since.plus(self.step * place).to_date_time());
+        edges.collect()
+    }
+
     /// The last moment, excluded.
     #[must_use]
     pub fn until(&self) -> Timestamp {
@@ -308,19 +315,18 @@ impl Look<'_> {
     async fn figures(&mut self) -> Result<(Vec<Counts>, Option<Latency>), StoreError> {
         let (condition, scope) = self.audience.condition();
         let (table, since) = (self.range.resolution.table(), self.since());
-        let step = self.range.step.as_secs_f64();
+        let edges = self.range.edges();
         let until = self.range.until().to_date_time();
         let mut buckets = vec![Counts::default(); usize::from(self.range.count)];
         let mut classes = Vec::new();
         let sql = format!(
             "SELECT place, kind, latency, sum(count)::bigint AS found, \
                  COALESCE(sum(count) FILTER (WHERE kind > 0), 0)::bigint AS attempts \
-             FROM (SELECT floor(extract(epoch FROM bucket - $2) / $4::float8)::int AS place, \
-                       kind, latency, count \
+             FROM (SELECT width_bucket(bucket, $4::timestamptz[]) AS place, kind, latency, count \
                    FROM {table} WHERE {condition} AND bucket >= $2 AND bucket < $3) AS placed \
              GROUP BY GROUPING SETS ((place, kind), (latency)) ORDER BY latency"
         );
-        let params: crate::pool::Params<'_> = &[&scope, &since, &until, &step];
+        let params: crate::pool::Params<'_> = &[&scope, &since, &until, &edges];
         for row in &self.client.query(&sql, params).await? {
             if let Some(class) = get::<Option<i16>>(row, "latency")? {
                 classes.push((class, get(row, "attempts")?));
@@ -335,16 +341,16 @@ impl Look<'_> {
     async fn add_cancelled(&mut self, buckets: &mut [Counts]) -> Result<(), StoreError> {
         let (condition, scope) = self.audience.condition();
         let (since, until) = (self.since(), self.range.until().to_date_time());
-        let step = self.range.step.as_secs_f64();
+        let edges = self.range.edges();
         let days = self.days();
         let sql = format!(
-            "SELECT floor(extract(epoch FROM cancelled_at - $2) / $4::float8)::int AS place, \
+            "SELECT width_bucket(cancelled_at, $4::timestamptz[]) AS place, \
                  cancel_reason IN ('expired', 'deadline_passed') AS expired, count(*) AS found \
              FROM deliveries WHERE {condition} AND cancelled_at >= $2 AND cancelled_at < $3 \
                  AND state = 2 AND day BETWEEN $5 AND $6 GROUP BY 1, 2"
         );
         let params: crate::pool::Params<'_> =
-            &[&scope, &since, &until, &step, &days.first, &days.last];
+            &[&scope, &since, &until, &edges, &days.first, &days.last];
         for row in &self.client.query(&sql, params).await? {
             if let Some(bucket) = place(buckets, row)? {
                 let expired = get::<Option<bool>>(row, "expired")?.unwrap_or(false);
@@ -446,7 +452,7 @@ impl Look<'_> {
 
 fn place<'a>(buckets: &'a mut [Counts], row: &Row) -> Result<Option<&'a mut Counts>, StoreError> {
     let place: i32 = get(row, "place")?;
-    Ok(usize::try_from(place)
+    Ok(usize::try_from(place - 1)
         .ok()
         .and_then(|place| buckets.get_mut(place)))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use posthorn_event_schema::{ApplicationId, EndpointId, EventId, EventType, Timestamp};
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::overview::{Audience, LATE};
@@ -33,7 +34,7 @@ pub struct Calendar {
 impl Calendar {
     fn add(&mut self, place: i32, found: i64) {
         self.total += found;
-        match usize::try_from(place) {
+        match usize::try_from(place - 1) {
             Err(_late) => self.past_due += found,
             Ok(place) => match self.buckets.get_mut(place) {
                 Some(bucket) => *bucket += found,
@@ -99,28 +100,22 @@ impl Store {
         let (condition, scope) = audience.condition();
         let late = now.minus(LATE).to_date_time();
         let mut client = self.client().await?;
-        // One look, counted twice: by place in time, where -1 is what is late and what is due just now
+        // One look, counted twice: by place in time, where 0 is what is late and what is due just now
         // belongs to the first bucket, and by endpoint.
+        let ends = (1..=u32::from(count)).map(|place| now.plus(step * place).to_date_time());
+        let edges: Vec<OffsetDateTime> = std::iter::once(late).chain(ends).collect();
         let sql = format!(
             "SELECT place, application_id, endpoint_id, count(*) AS found, \
-                 count(*) FILTER (WHERE place = -1) AS past_due, \
+                 count(*) FILTER (WHERE place = 0) AS past_due, \
                  min(next_attempt_at) AS first, max(next_attempt_at) AS last \
-             FROM (SELECT CASE WHEN next_attempt_at < $3 THEN -1 ELSE LEAST($5::int, GREATEST(0, \
-                       floor(extract(epoch FROM next_attempt_at - $2) / $4::float8))::int) END \
-                       AS place, application_id, endpoint_id, next_attempt_at \
+             FROM (SELECT width_bucket(next_attempt_at, $2::timestamptz[]) AS place, \
+                       application_id, endpoint_id, next_attempt_at \
                    FROM waiting_deliveries WHERE {condition}) AS placed \
              GROUP BY GROUPING SETS ((place), (application_id, endpoint_id)) \
-             ORDER BY endpoint_id IS NOT NULL, found DESC, endpoint_id LIMIT $6"
+             ORDER BY endpoint_id IS NOT NULL, found DESC, endpoint_id LIMIT $3"
         );
         let places = i64::from(count) + 2;
-        let params: crate::pool::Params<'_> = &[
-            &scope,
-            &now.to_date_time(),
-            &late,
-            &step.as_secs_f64(),
-            &i32::from(count),
-            &(places + ENDPOINTS + 1),
-        ];
+        let params: crate::pool::Params<'_> = &[&scope, &edges, &(places + ENDPOINTS + 1)];
         let mut calendar = Calendar {
             total: 0,
             past_due: 0,
