@@ -8,6 +8,8 @@
 //! - [`config_bucket`], [`snapshot`]: the configuration that the hot path reads.
 //! - [`idempotency`]: which keys were used, for whom and with what result.
 //! - [`members`]: which senders live, and which partitions each of them holds.
+//! - [`backlog`]: how much work waits at each stage, and for how long.
+//! - [`producer`]: publishing as any producer does.
 //! - [`trace_context`]: one trace per event, carried in message headers.
 //!
 //! # Guarantee
@@ -16,6 +18,7 @@
 //! `sync_interval: always`). Dying right after loses nothing; repeating the publish stores nothing
 //! new within the stream's duplicate window.
 
+pub mod backlog;
 mod config;
 pub mod config_bucket;
 mod connect;
@@ -24,6 +27,7 @@ mod error;
 pub mod idempotency;
 pub mod members;
 pub mod ordered;
+pub mod producer;
 pub mod publisher;
 pub mod rejection;
 pub mod requests;
