@@ -35,6 +35,11 @@ app.kubernetes.io/component: {{ . }}
 {{- toYaml (merge $own .root.Values.commonLabels) -}}
 {{- end }}
 
+{{/* Without the chart's version: pods need not start anew when only that changes. */}}
+{{- define "posthorn.podLabels" -}}
+{{- toYaml (merge (include "posthorn.selectorLabels" . | fromYaml) (.more | default dict) .root.Values.commonLabels) -}}
+{{- end }}
+
 {{- define "posthorn.serviceAccountName" -}}
 {{- $default := ternary (include "posthorn.fullname" .) "default" .Values.serviceAccount.create -}}
 {{- default $default .Values.serviceAccount.name -}}
