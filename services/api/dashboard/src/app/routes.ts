@@ -1,0 +1,58 @@
+// Every page by its path. The server serves the first parts of these paths (src/dashboard.rs), and a test
+// of it looks for them here.
+
+import { type ComponentType, lazy } from 'react'
+import type { Params } from './match'
+
+export interface PageProps {
+  params: Params
+}
+type Page = ComponentType<PageProps>
+
+/** Who sees a page: an operator, a customer in the portal, or somebody who is not signed in. */
+export type Audience = 'operator' | 'portal' | 'anyone'
+
+export interface Route {
+  pattern: string
+  audience: Audience
+  page: Page
+}
+
+function page(load: () => Promise<{ default: Page }>): Page {
+  return lazy(load)
+}
+
+const applications = page(() => import('../pages/applications'))
+const endpoints = page(() => import('../pages/endpoints'))
+const newEndpoint = page(() => import('../pages/new-endpoint'))
+const endpoint = page(() => import('../pages/endpoint'))
+const events = page(() => import('../pages/events'))
+const event = page(() => import('../pages/event'))
+const eventTypes = page(() => import('../pages/event-types'))
+const eventType = page(() => import('../pages/event-type'))
+const signIn = page(() => import('../pages/sign-in'))
+const portalLogin = page(() => import('../pages/portal-login'))
+
+export const ROUTES: Route[] = [
+  { pattern: '/', audience: 'operator', page: applications },
+  { pattern: '/overview', audience: 'operator', page: applications },
+  { pattern: '/apps', audience: 'operator', page: applications },
+  { pattern: '/apps/:app', audience: 'operator', page: endpoints },
+  { pattern: '/apps/:app/endpoints', audience: 'operator', page: endpoints },
+  { pattern: '/apps/:app/endpoints/new', audience: 'operator', page: newEndpoint },
+  { pattern: '/apps/:app/endpoints/:endpoint', audience: 'operator', page: endpoint },
+  { pattern: '/apps/:app/events', audience: 'operator', page: events },
+  { pattern: '/apps/:app/events/:event', audience: 'operator', page: event },
+  { pattern: '/event-types', audience: 'operator', page: eventTypes },
+  { pattern: '/event-types/:type', audience: 'operator', page: eventType },
+  { pattern: '/sign-in', audience: 'anyone', page: signIn },
+  { pattern: '/login', audience: 'anyone', page: portalLogin },
+  { pattern: '/portal', audience: 'portal', page: endpoints },
+  { pattern: '/portal/endpoints', audience: 'portal', page: endpoints },
+  { pattern: '/portal/endpoints/new', audience: 'portal', page: newEndpoint },
+  { pattern: '/portal/endpoints/:endpoint', audience: 'portal', page: endpoint },
+  { pattern: '/portal/events', audience: 'portal', page: events },
+  { pattern: '/portal/events/:event', audience: 'portal', page: event },
+  { pattern: '/portal/event-types', audience: 'portal', page: eventTypes },
+  { pattern: '/portal/event-types/:type', audience: 'portal', page: eventType },
+]

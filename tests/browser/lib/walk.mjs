@@ -1,0 +1,34 @@
+// What every walk begins and ends with.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Api } from './api.mjs'
+import { Browser } from './browser.mjs'
+import { Fleet } from './fleet.mjs'
+import { Receiver } from './receiver.mjs'
+
+const LIMIT_MS = 120_000
+
+/** The fleet of the whole run, which run.mjs has started. */
+export const fleet = Object.assign(Object.create(Fleet.prototype), JSON.parse(process.env.BROWSER_FLEET))
+
+/** A test with an organisation, a browser and a receiver of its own. */
+export function walk(name, steps, options = {}) {
+  test(name, { timeout: options.limit ?? LIMIT_MS }, async () => {
+    const token = fleet.newToken()
+    const browser = await Browser.start(fleet, options)
+    const receiver = await Receiver.start()
+    try {
+      await steps({ token, browser, page: browser.page, receiver, api: new Api(fleet.url, token), fleet })
+      assert.deepEqual(browser.problems, [], 'nothing of this may happen')
+    } catch (error) {
+      const where = browser.page.url()
+      const text = await browser.page.locator('body').innerText().catch(() => '')
+      error.message = `${error.message}\nat ${where}:\n${text.slice(0, 1500)}\nnoted: ${browser.problems.join('\n')}`
+      throw error
+    } finally {
+      await browser.stop()
+      await receiver.stop()
+    }
+  })
+}
