@@ -2,6 +2,7 @@
 # Runs the browser tests of the dashboard, with the system's Chromium.
 #
 #   tests/browser/run.sh PATH_TO_POSTHORN [NAME …]
+#   tests/browser/run.sh --screenshots FOLDER PATH_TO_POSTHORN [PAGE …]    takes pictures instead
 #
 # Without a Chromium that is here or can be installed they are left out, and the last line says so;
 # where BROWSER_REQUIRED is 1, as in .ci/run, that is a failure.
@@ -41,5 +42,8 @@ if ! cmp -s "$here/package-lock.json" "$stamp"; then
     cp "$here/package-lock.json" "$stamp"
 fi
 
+if [ "${1:-}" = --screenshots ]; then
+    exec node "$here/screenshots.mjs" "$3" "$2" "${@:4}"
+fi
 node "$here/run.mjs" "$@"
 say "No browser test was skipped."

@@ -26,7 +26,7 @@ function isTyping(target: EventTarget | null): boolean {
 
 function focusRow(step: 1 | -1) {
   const rows = [...document.querySelectorAll<HTMLElement>('main [data-row]')]
-  const at = rows.findIndex((row) => row === document.activeElement)
+  const at = rows.indexOf(document.activeElement as HTMLElement)
   const next = at < 0 ? (step === 1 ? 0 : rows.length - 1) : at + step
   rows[next]?.focus()
   rows[next]?.scrollIntoView({ block: 'nearest' })

@@ -95,7 +95,7 @@ function Row({ app, onDelete }: { app: Application; onDelete: () => void }) {
       </td>
       <td data-label="uid">{app.uid ? <CopyId value={app.uid} /> : <span className="dim">–</span>}</td>
       <td data-label="Id">
-        <CopyId value={app.id} />
+        <CopyId value={app.id} short />
       </td>
       <td data-label="Created">
         <Time at={app.createdAt} />

@@ -86,7 +86,7 @@ function Row({ scope, endpoint }: { scope: Scope; endpoint: Schemas['EndpointOut
         <EventTypeChips types={endpoint.eventTypes} />
       </td>
       <td data-label="Id">
-        <CopyId value={endpoint.id} label={endpoint.uid ?? endpoint.id} />
+        <CopyId value={endpoint.id} short />
       </td>
       <td data-label="Created">
         <Time at={endpoint.createdAt} />

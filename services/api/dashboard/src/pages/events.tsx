@@ -87,7 +87,7 @@ export default function Events({ params }: PageProps) {
                           </Link>
                         </td>
                         <td data-label="Id">
-                          <CopyId value={event.id} />
+                          <CopyId value={event.id} short />
                         </td>
                         <td data-label="Channels">
                           {event.channels?.join(', ') || <span className="dim">–</span>}

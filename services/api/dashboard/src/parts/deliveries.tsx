@@ -7,6 +7,7 @@ import { setSearch, usePlace } from '../app/location'
 import { path } from '../app/match'
 import type { Scope } from '../app/scope'
 import { attemptStatus, trigger } from '../text/delivery'
+import { shortId } from '../text/id'
 import { milliseconds } from '../text/time'
 import { Answer, Card, Empty } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
@@ -159,7 +160,6 @@ export function Attempts({ scope, attempts }: { scope: Scope; attempts: Attempt[
           <th scope="col">Event type</th>
           <th scope="col">Event</th>
           <th scope="col">Took</th>
-          <th scope="col">Asked for</th>
           <th scope="col">When</th>
         </tr>
       </thead>
@@ -169,20 +169,24 @@ export function Attempts({ scope, attempts }: { scope: Scope; attempts: Attempt[
             <td data-label="Outcome">
               <Link data-row className="row-link" to={open(attempt)}>
                 <StatusBadge {...attemptStatus(attempt.status, attempt.responseStatusCode)} />
-              </Link>
+              </Link>{' '}
+              {attempt.triggerType === 1 && <span className="dim small">{trigger(1)}</span>}
             </td>
             <td data-label="Event type">
               <span className="mono small">{attempt.msg?.eventType ?? '–'}</span>
             </td>
             <td data-label="Event">
-              <Link className="mono small" to={scope.base + path('events', attempt.msgId)}>
-                {attempt.msgId}
+              <Link
+                className="mono small"
+                title={attempt.msgId}
+                to={scope.base + path('events', attempt.msgId)}
+              >
+                {shortId(attempt.msgId)}
               </Link>
             </td>
             <td data-label="Took" className="num">
               {milliseconds(attempt.responseDurationMs)}
             </td>
-            <td data-label="Asked for">{trigger(attempt.triggerType)}</td>
             <td data-label="When">
               <Time at={attempt.timestamp} />
             </td>

@@ -1,7 +1,7 @@
 // Counts and sizes in words.
 
 const GROUPS = new Intl.NumberFormat('en-GB')
-const COMPACT = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 })
+const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
 
 export function count(value: number): string {
   return GROUPS.format(value)

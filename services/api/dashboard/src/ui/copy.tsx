@@ -1,5 +1,6 @@
 import { Check, Copy } from 'lucide-react'
 import { useRef, useState } from 'react'
+import { shortId } from '../text/id'
 import { toast } from './toast'
 
 async function toClipboard(text: string): Promise<boolean> {
@@ -25,12 +26,12 @@ function useCopied(text: string): [boolean, () => void] {
 }
 
 /** An id that is copied by a click. */
-export function CopyId({ value, label }: { value: string; label?: string }) {
+export function CopyId({ value, label, short = false }: { value: string; label?: string; short?: boolean }) {
   const [copied, copy] = useCopied(value)
   const Icon = copied ? Check : Copy
   return (
     <button type="button" className="copy" onClick={copy} title={`Copy ${value}`}>
-      <span className="cut">{label ?? value}</span>
+      <span className="cut">{label ?? (short ? shortId(value) : value)}</span>
       <Icon size={12} aria-hidden="true" />
       <span className="hidden-text" aria-live="polite">
         {copied ? 'copied' : ', copy'}
