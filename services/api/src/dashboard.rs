@@ -21,19 +21,13 @@ use self::headers::{Page, page_headers};
 
 /// First parts of the operator's paths. Those of the page's own table of routes (`app/routes.ts`): a path
 /// that is not among them is an error of the API's, as everywhere else.
-const OPERATOR: [&str; 12] = [
+const OPERATOR: [&str; 6] = [
     "sign-in",
     "overview",
     "apps",
     "event-types",
-    "calendar",
     "replays",
-    "inbox",
-    "rejected",
-    "fleet",
     "debugger",
-    "settings",
-    "start",
 ];
 /// First parts of the portal's paths; `/login` is where links into it lead.
 const PORTAL: [&str; 2] = ["portal", "login"];

@@ -30,6 +30,9 @@ pub(super) struct Asset<'a> {
 impl<'a> Asset<'a> {
     /// Looks for a file by its path in the build's folder.
     pub(super) fn find(path: &'a str) -> Option<Self> {
+        if path.split('/').any(|part| part == "..") {
+            return None;
+        }
         let plain = Built::get(path)?;
         Some(Self { path, plain })
     }

@@ -30,6 +30,8 @@ const events = page(() => import('../pages/events'))
 const event = page(() => import('../pages/event'))
 const eventTypes = page(() => import('../pages/event-types'))
 const eventType = page(() => import('../pages/event-type'))
+const replays = page(() => import('../pages/replays'))
+const signatures = page(() => import('../pages/debugger'))
 const signIn = page(() => import('../pages/sign-in'))
 const portalLogin = page(() => import('../pages/portal-login'))
 
@@ -45,6 +47,8 @@ export const ROUTES: Route[] = [
   { pattern: '/apps/:app/events/:event', audience: 'operator', page: event },
   { pattern: '/event-types', audience: 'operator', page: eventTypes },
   { pattern: '/event-types/:type', audience: 'operator', page: eventType },
+  { pattern: '/replays', audience: 'operator', page: replays },
+  { pattern: '/debugger', audience: 'operator', page: signatures },
   { pattern: '/sign-in', audience: 'anyone', page: signIn },
   { pattern: '/login', audience: 'anyone', page: portalLogin },
   { pattern: '/portal', audience: 'portal', page: endpoints },
@@ -55,4 +59,6 @@ export const ROUTES: Route[] = [
   { pattern: '/portal/events/:event', audience: 'portal', page: event },
   { pattern: '/portal/event-types', audience: 'portal', page: eventTypes },
   { pattern: '/portal/event-types/:type', audience: 'portal', page: eventType },
+  { pattern: '/portal/replays', audience: 'portal', page: replays },
+  { pattern: '/portal/debugger', audience: 'portal', page: signatures },
 ]

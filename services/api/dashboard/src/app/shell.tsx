@@ -3,6 +3,8 @@ import {
   Activity,
   BookOpen,
   Boxes,
+  FileSearch,
+  History,
   Keyboard,
   LogOut,
   type LucideIcon,
@@ -39,7 +41,16 @@ const OPERATOR: Item[] = [
   { to: '/overview', text: 'Overview', icon: Activity, also: ['/'] },
   { to: '/apps', text: 'Applications', icon: Boxes },
 ]
-const MORE: Item[] = [{ to: '/event-types', text: 'Event types', icon: Tags }]
+const MORE: Item[] = [
+  { to: '/event-types', text: 'Event types', icon: Tags },
+  { to: '/replays', text: 'Replay jobs', icon: History },
+  { to: '/debugger', text: 'Signature debugger', icon: FileSearch },
+]
+const PORTAL: Item[] = [
+  { to: '/portal/event-types', text: 'Event types', icon: Tags },
+  { to: '/portal/replays', text: 'Replay jobs', icon: History },
+  { to: '/portal/debugger', text: 'Signature debugger', icon: FileSearch },
+]
 
 function ofApplication(base: string): Item[] {
   return [
@@ -105,14 +116,7 @@ function Side({ path, params, open }: { path: string; params: Params; open: bool
     <div className="side" id="side" data-open={open}>
       <Brand />
       {portal ? (
-        <Nav
-          label="Portal"
-          path={path}
-          items={[
-            ...ofApplication('/portal'),
-            { to: '/portal/event-types', text: 'Event types', icon: Tags },
-          ]}
-        />
+        <Nav label="Portal" path={path} items={[...ofApplication('/portal'), ...PORTAL]} />
       ) : (
         <>
           <Nav label="All applications" path={path} items={OPERATOR} />
