@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Fleet } from './lib/fleet.mjs'
+import { Site } from './lib/site.mjs'
 
 const LIMIT_MS = 600_000
 const [program, ...names] = process.argv.slice(2)
@@ -26,12 +27,20 @@ const started = Date.now()
 const failed = []
 let passed = 0
 
-const fleet = await Fleet.start(program)
+const site = await Site.start()
+/** What failed: the test's own words, and where that was in the test. */
+function inWords(error) {
+  const failure = error?.cause ?? error
+  const place = (failure?.cause ?? failure)?.stack?.split('\n').filter((line) => line.includes('.test.mjs')) ?? []
+  return [failure?.message ?? String(failure), ...place].join('\n')
+}
+
+const fleet = await Fleet.start(program, { POSTHORN_PORTAL_FRAME_ANCESTORS: site.origin })
 process.on('SIGTERM', () => fleet.stop().then(() => process.exit(143)))
 process.on('SIGINT', () => fleet.stop().then(() => process.exit(130)))
 try {
   const { process: _, ...facts } = fleet
-  process.env.BROWSER_FLEET = JSON.stringify(facts)
+  process.env.BROWSER_FLEET = JSON.stringify({ ...facts, siteOrigin: site.origin })
   say(`\nrunning the browser tests of ${files.length} files against ${program}`)
   // One at a time: a browser and a fleet are enough for two cores.
   const tests = run({ files, concurrency: 1, timeout: LIMIT_MS })
@@ -45,7 +54,7 @@ try {
   tests.on('test:fail', (data) => {
     const { error } = data.details
     if (isFile(data) && error?.failureType === 'subtestsFailed') return
-    failed.push({ name: name(data), text: error?.cause?.stack ?? error?.stack ?? String(error) })
+    failed.push({ name: name(data), text: inWords(error) })
     say(`test browser::${name(data)} ... FAILED`)
   })
   tests.on('test:stdout', ({ message }) => process.stdout.write(message))
@@ -54,6 +63,7 @@ try {
   }
 } finally {
   if (failed.length > 0) say(`\n---- the end of the fleet's log ----\n${fleet.log()}`)
+  await site.stop()
   const code = await fleet.stop()
   if (code !== 0) failed.push({ name: 'the_fleet_ends', text: `posthorn dev ended with ${code}` })
 }

@@ -23,9 +23,10 @@ export function walk(name, steps, options = {}) {
       assert.deepEqual(browser.problems, [], 'nothing of this may happen')
     } catch (error) {
       const where = browser.page.url()
-      const text = await browser.page.locator('body').innerText().catch(() => '')
-      error.message = `${error.message}\nat ${where}:\n${text.slice(0, 1500)}\nnoted: ${browser.problems.join('\n')}`
-      throw error
+      const texts = browser.page.frames().map((frame) => frame.locator('body').innerText().catch(() => ''))
+      const text = (await Promise.all(texts)).join('\n--- in a frame ---\n').slice(0, 2500)
+      const noted = browser.problems.join('\n')
+      throw new Error(`${error.message}\nat ${where}:\n${text}\nnoted: ${noted}`, { cause: error })
     } finally {
       await browser.stop()
       await receiver.stop()

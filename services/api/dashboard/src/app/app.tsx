@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Suspense, useEffect } from 'react'
-import { Card, Empty, Loading } from '../ui/page'
+import { Card, Empty, Loading, PageHead } from '../ui/page'
 import { Toasts } from '../ui/toast'
 import { Broken } from './broken'
+import { useFrame } from './frame'
 import { useKeyboard } from './keyboard'
 import { Link } from './link'
 import { navigate, usePlace } from './location'
@@ -24,6 +25,7 @@ export function App() {
   const session = useSession()
   const queries = useQueryClient()
   useKeyboard()
+  useFrame()
   const found = find(path)
   const audience = found?.route.audience ?? 'operator'
   const allowed = audience === 'anyone' || audience === session?.kind
@@ -34,7 +36,7 @@ export function App() {
   useEffect(() => {
     if (allowed) return
     if (session?.kind === 'portal') navigate('/portal', { replace: true })
-    else if (audience === 'portal') navigate('/login', { replace: true })
+    else if (audience === 'portal') navigate('/login?ended=1', { replace: true })
     else {
       const back = path + (search.size > 0 ? `?${search}` : '')
       navigate(back === '/' ? '/sign-in' : `/sign-in?back=${encodeURIComponent(back)}`, { replace: true })
@@ -45,9 +47,12 @@ export function App() {
   const page = found ? (
     <found.route.page key={path} params={found.params} />
   ) : (
-    <Card>
-      <Empty title="There is no such page" action={<Link to="/">To the start</Link>} />
-    </Card>
+    <>
+      <PageHead title="There is no such page" />
+      <Card>
+        <Empty title="Nothing is here" action={<Link to="/">To the start</Link>} />
+      </Card>
+    </>
   )
   const content = (
     <Broken key={path}>

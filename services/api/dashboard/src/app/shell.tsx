@@ -113,7 +113,7 @@ function Side({ path, params, open }: { path: string; params: Params; open: bool
   const portal = session?.kind === 'portal'
   const app = useCurrentApp(params)
   return (
-    <div className="side" id="side" data-open={open}>
+    <aside className="side" id="side" data-open={open} aria-label="Menu">
       <Brand />
       {portal ? (
         <Nav label="Portal" path={path} items={[...ofApplication('/portal'), ...PORTAL]} />
@@ -156,7 +156,7 @@ function Side({ path, params, open }: { path: string; params: Params; open: bool
           </button>
         )}
       </div>
-    </div>
+    </aside>
   )
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 import { ask, client } from '../api/client'
-import { navigate } from '../app/location'
+import { navigate, usePlace } from '../app/location'
 import type { PageProps } from '../app/routes'
 import { signedIn } from '../app/session'
 import { codeOfLink } from '../app/token'
@@ -21,6 +21,7 @@ function exchange(code: string): Promise<string> {
 /** Where a link into the portal leads: the code in its fragment becomes a token, and leaves the address. */
 export default function PortalLogin(_: PageProps) {
   const [failed, setFailed] = useState(false)
+  const ended = usePlace().search.get('ended') !== null
   useEffect(() => {
     const code = codeOfLink(window.location.hash)
     if (!code) {
@@ -42,10 +43,16 @@ export default function PortalLogin(_: PageProps) {
   return (
     <>
       <PageHead title="Webhooks" />
-      <Empty title="This link is not valid any more">
-        Links into the portal work once, within five minutes. Please go back to where you found it and open it
-        again.
-      </Empty>
+      {ended ? (
+        <Empty title="Your session has ended">
+          Please go back to where you came from, and open the portal again.
+        </Empty>
+      ) : (
+        <Empty title="This link is not valid any more">
+          Links into the portal work once, within five minutes. Please go back to where you found it and open it
+          again.
+        </Empty>
+      )}
     </>
   )
 }

@@ -82,10 +82,7 @@ function Bars<K extends string>({ label, series, buckets, bucketSeconds }: Props
           <span>{count(top / 2)}</span>
           <span>0</span>
         </div>
-        {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a slider through time, drawn as a chart */}
-        <svg
-          viewBox={`0 0 ${buckets.length} ${HEIGHT}`}
-          preserveAspectRatio="none"
+        <div
           role="slider"
           tabIndex={0}
           aria-label={`${label}: walk through it with the arrow keys`}
@@ -96,30 +93,32 @@ function Bars<K extends string>({ label, series, buckets, bucketSeconds }: Props
           onKeyDown={keys}
           onPointerLeave={() => setAt(null)}
         >
-          <line className="grid" x1="0" x2={buckets.length} y1="0.5" y2="0.5" />
-          <line className="grid" x1="0" x2={buckets.length} y1={HEIGHT / 2} y2={HEIGHT / 2} />
-          <line className="grid" x1="0" x2={buckets.length} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />
-          {buckets.map((bucket, index) => (
-            <g key={bucket.at} onPointerEnter={() => setAt(index)}>
-              <rect
-                className={index === at ? 'column chosen' : 'column'}
-                x={index}
-                width="1"
-                height={HEIGHT}
-              />
-              {stack(bucket, series, top).map(({ key, tone, y, height }) => (
+          <svg viewBox={`0 0 ${buckets.length} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+            <line className="grid" x1="0" x2={buckets.length} y1="0.5" y2="0.5" />
+            <line className="grid" x1="0" x2={buckets.length} y1={HEIGHT / 2} y2={HEIGHT / 2} />
+            <line className="grid" x1="0" x2={buckets.length} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />
+            {buckets.map((bucket, index) => (
+              <g key={bucket.at} onPointerEnter={() => setAt(index)}>
                 <rect
-                  key={key}
-                  className={`bar ${tone}`}
-                  x={index + GAP / 2}
-                  y={y}
-                  width={1 - GAP}
-                  height={height}
+                  className={index === at ? 'column chosen' : 'column'}
+                  x={index}
+                  width="1"
+                  height={HEIGHT}
                 />
-              ))}
-            </g>
-          ))}
-        </svg>
+                {stack(bucket, series, top).map(({ key, tone, y, height }) => (
+                  <rect
+                    key={key}
+                    className={`bar ${tone}`}
+                    x={index + GAP / 2}
+                    y={y}
+                    width={1 - GAP}
+                    height={height}
+                  />
+                ))}
+              </g>
+            ))}
+          </svg>
+        </div>
       </div>
       <div className="x-axis dim small num" aria-hidden="true">
         <span>{first && bucketLabel(first.at, bucketSeconds)}</span>
