@@ -1,10 +1,24 @@
 // Every page of the dashboard, for whatever has to look at all of them.
 
 /** The operator's pages: a name, a path, and what is done there before anybody looks. */
-export function pages({ endpoints, events, app }) {
+export function pages({ endpoints, events, app, inbox }) {
   const base = `/apps/${app}`
   const endpoint = `${base}/endpoints/${endpoints.broken.id}`
   return [
+    { name: 'overview', path: '/overview' },
+    { name: 'overview-table', path: '/overview?range=1h', act: (page) => page.getByRole('button', { name: 'Table' }).click() },
+    { name: 'start', path: '/start' },
+    { name: 'calendar', path: '/calendar' },
+    { name: 'replays', path: '/replays' },
+    { name: 'debugger', path: '/debugger' },
+    { name: 'settings', path: '/settings' },
+    { name: 'settings-portal', path: '/settings?tab=portal' },
+    { name: 'fleet', path: '/fleet' },
+    { name: 'rejected', path: '/rejected' },
+    { name: 'app-overview', path: `${base}/overview` },
+    { name: 'app-calendar', path: `${base}/calendar` },
+    { name: 'inboxes', path: `${base}/inboxes` },
+    ...(inbox ? [{ name: 'inbox', path: `${base}/inboxes/${inbox.id}` }] : []),
     { name: 'applications', path: '/apps' },
     { name: 'application-new', path: '/apps?new=1' },
     { name: 'endpoints', path: `${base}/endpoints` },

@@ -21,13 +21,18 @@ use self::headers::{Page, page_headers};
 
 /// First parts of the operator's paths. Those of the page's own table of routes (`app/routes.ts`): a path
 /// that is not among them is an error of the API's, as everywhere else.
-const OPERATOR: [&str; 6] = [
+const OPERATOR: [&str; 11] = [
     "sign-in",
+    "start",
     "overview",
     "apps",
     "event-types",
+    "calendar",
     "replays",
     "debugger",
+    "rejected",
+    "fleet",
+    "settings",
 ];
 /// First parts of the portal's paths; `/login` is where links into it lead.
 const PORTAL: [&str; 2] = ["portal", "login"];

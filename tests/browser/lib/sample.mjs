@@ -54,6 +54,10 @@ export async function sample(api) {
       eventTypes: ['report.ready'],
     }),
   }
+  const inbox = await api.post('/app/acme/inbox', { name: 'Local work' })
+  const received = await api.endpoint('acme', inbox.url, { description: 'Inbox', eventTypes: ['report.ready'] })
+  await api.send('PATCH', `/app/acme/inbox/${inbox.id}`, { endpointId: received.id })
+  await api.post('/api-key', { name: 'Billing service' })
   const events = []
   for (let n = 0; n < 24; n += 1) {
     const [type, , example] = TYPES[n % TYPES.length]
@@ -64,5 +68,5 @@ export async function sample(api) {
   await sleep(6_000)
   for (let n = 0; n < 3; n += 1) events.push(await api.publish('acme', 'invoice.paid', TYPES[1][2]))
   await sleep(1_500)
-  return { receivers, endpoints, events, app: 'acme' }
+  return { receivers, endpoints, events, inbox, app: 'acme' }
 }

@@ -64,10 +64,10 @@ walk('nothing that anybody writes becomes markup or script', async ({ api, brows
   await receiver.stop()
 })
 
-walk('an address to come back to leads nowhere else', async ({ page, token, fleet }) => {
+walk('an address to come back to leads nowhere else', async ({ browser, page, token, fleet }) => {
   for (const back of ['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)']) {
     await page.goto(`/sign-in?back=${encodeURIComponent(back)}`)
-    await page.evaluate(() => sessionStorage.clear())
+    await browser.context.clearCookies()
     await page.reload()
     await page.getByLabel('API key').fill(token)
     await page.getByRole('button', { name: 'Sign in' }).click()

@@ -49,5 +49,5 @@ walk(
     })
     assert.deepEqual(mistakes, [])
   },
-  { limit: LIMIT },
+  { limit: LIMIT, operator: true },
 )

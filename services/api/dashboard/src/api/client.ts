@@ -10,6 +10,7 @@ export type Schemas = components['schemas']
 /** How requests say who makes them. */
 export function credentials(session: Session | null): Record<string, string> {
   if (session?.token) return { authorization: `Bearer ${session.token}` }
+  if (session?.csrf) return { 'posthorn-csrf': session.csrf }
   return {}
 }
 

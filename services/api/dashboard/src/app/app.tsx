@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Suspense, useEffect } from 'react'
+import { resume } from '../api/sign-in'
 import { Card, Empty, Loading, PageHead } from '../ui/page'
 import { Toasts } from '../ui/toast'
 import { Broken } from './broken'
@@ -9,7 +10,7 @@ import { Link } from './link'
 import { navigate, usePlace } from './location'
 import { match, type Params } from './match'
 import { ROUTES, type Route } from './routes'
-import { useSession } from './session'
+import { useSession, useSessionKnown } from './session'
 import { Shell } from './shell'
 
 function find(path: string): { route: Route; params: Params } | null {
@@ -23,6 +24,7 @@ function find(path: string): { route: Route; params: Params } | null {
 export function App() {
   const { path, search } = usePlace()
   const session = useSession()
+  const known = useSessionKnown()
   const queries = useQueryClient()
   useKeyboard()
   useFrame()
@@ -31,17 +33,20 @@ export function App() {
   const allowed = audience === 'anyone' || audience === session?.kind
   // What one has seen must not be seen by the next one who signs in.
   useEffect(() => {
-    if (!session) queries.clear()
-  }, [session, queries])
+    if (known && !session) queries.clear()
+  }, [known, session, queries])
   useEffect(() => {
-    if (allowed) return
+    if (!known) resume()
+  }, [known])
+  useEffect(() => {
+    if (allowed || !known) return
     if (session?.kind === 'portal') navigate('/portal', { replace: true })
     else if (audience === 'portal') navigate('/login?ended=1', { replace: true })
     else {
       const back = path + (search.size > 0 ? `?${search}` : '')
       navigate(back === '/' ? '/sign-in' : `/sign-in?back=${encodeURIComponent(back)}`, { replace: true })
     }
-  }, [allowed, audience, session, path, search])
+  }, [allowed, known, audience, session, path, search])
   if (!allowed) return null
 
   const page = found ? (

@@ -3,7 +3,7 @@
 
 import { useEffect } from 'react'
 import { navigate } from './location'
-import { signedIn, useSession } from './session'
+import { signedInToPortal, useSession } from './session'
 import { claims } from './token'
 
 const framed = window.parent !== window
@@ -34,7 +34,7 @@ export function useFrame() {
       if (event.source !== window.parent || type !== 'posthorn.token' || typeof token !== 'string') return
       // Only a portal's: a site in whose frame we are has no business to make an operator of us.
       if (!claims(token)?.app) return
-      signedIn(token)
+      signedInToPortal(token)
       navigate('/portal', { replace: true })
     }
     window.addEventListener('message', listen)

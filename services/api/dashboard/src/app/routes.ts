@@ -22,6 +22,14 @@ function page(load: () => Promise<{ default: Page }>): Page {
   return lazy(load)
 }
 
+const overview = page(() => import('../pages/overview'))
+const start = page(() => import('../pages/start'))
+const calendar = page(() => import('../pages/calendar'))
+const inboxes = page(() => import('../pages/inboxes'))
+const inbox = page(() => import('../pages/inbox'))
+const fleet = page(() => import('../pages/fleet'))
+const rejected = page(() => import('../pages/rejected'))
+const settings = page(() => import('../pages/settings'))
 const applications = page(() => import('../pages/applications'))
 const endpoints = page(() => import('../pages/endpoints'))
 const newEndpoint = page(() => import('../pages/new-endpoint'))
@@ -36,8 +44,9 @@ const signIn = page(() => import('../pages/sign-in'))
 const portalLogin = page(() => import('../pages/portal-login'))
 
 export const ROUTES: Route[] = [
-  { pattern: '/', audience: 'operator', page: applications },
-  { pattern: '/overview', audience: 'operator', page: applications },
+  { pattern: '/', audience: 'operator', page: overview },
+  { pattern: '/overview', audience: 'operator', page: overview },
+  { pattern: '/start', audience: 'operator', page: start },
   { pattern: '/apps', audience: 'operator', page: applications },
   { pattern: '/apps/:app', audience: 'operator', page: endpoints },
   { pattern: '/apps/:app/endpoints', audience: 'operator', page: endpoints },
@@ -45,6 +54,14 @@ export const ROUTES: Route[] = [
   { pattern: '/apps/:app/endpoints/:endpoint', audience: 'operator', page: endpoint },
   { pattern: '/apps/:app/events', audience: 'operator', page: events },
   { pattern: '/apps/:app/events/:event', audience: 'operator', page: event },
+  { pattern: '/apps/:app/overview', audience: 'operator', page: overview },
+  { pattern: '/apps/:app/calendar', audience: 'operator', page: calendar },
+  { pattern: '/apps/:app/inboxes', audience: 'operator', page: inboxes },
+  { pattern: '/apps/:app/inboxes/:inbox', audience: 'operator', page: inbox },
+  { pattern: '/calendar', audience: 'operator', page: calendar },
+  { pattern: '/fleet', audience: 'operator', page: fleet },
+  { pattern: '/rejected', audience: 'operator', page: rejected },
+  { pattern: '/settings', audience: 'operator', page: settings },
   { pattern: '/event-types', audience: 'operator', page: eventTypes },
   { pattern: '/event-types/:type', audience: 'operator', page: eventType },
   { pattern: '/replays', audience: 'operator', page: replays },
@@ -61,4 +78,8 @@ export const ROUTES: Route[] = [
   { pattern: '/portal/event-types/:type', audience: 'portal', page: eventType },
   { pattern: '/portal/replays', audience: 'portal', page: replays },
   { pattern: '/portal/debugger', audience: 'portal', page: signatures },
+  { pattern: '/portal/overview', audience: 'portal', page: overview },
+  { pattern: '/portal/calendar', audience: 'portal', page: calendar },
+  { pattern: '/portal/inboxes', audience: 'portal', page: inboxes },
+  { pattern: '/portal/inboxes/:inbox', audience: 'portal', page: inbox },
 ]

@@ -1,31 +1,39 @@
-// Who is signed in. An operator has a token in this tab; a customer of the portal has one that a link was
-// exchanged for. Both are gone when the tab is closed.
+// Who is signed in. An operator has a cookie that no script can read, and a word against forged requests,
+// which the server tells only to our own pages. A customer of the portal has a token that a link was
+// exchanged for; it is gone when the tab is closed.
 
 import { useSyncExternalStore } from 'react'
-import { type Capability, claims, mayDo } from './token'
+import { CAPABILITIES, type Capability, claims, mayDo } from './token'
 
 export interface Session {
   kind: 'operator' | 'portal'
+  /** A portal's; operators have a cookie. */
   token: string | null
+  csrf: string | null
   /** Of a portal: the application. */
   app: string | null
+  /** Whether this organisation runs the fleet. */
+  operator: boolean
   /** Of a portal: what it may do; the server decides, the page only hides what would be refused. */
   may: (capability: Capability) => boolean
 }
 
-const KEY = 'posthorn.session'
-const listeners = new Set<() => void>()
-let session: Session | null = restore()
+/** `unknown` until the server was asked about the cookie. */
+type State = Session | null | 'unknown'
 
-function build(token: string): Session {
+const KEY = 'posthorn.portal'
+const listeners = new Set<() => void>()
+let state: State = restore()
+
+function ofPortal(token: string): Session {
   const said = claims(token)
-  const app = said?.app ?? null
-  return {
-    kind: app ? 'portal' : 'operator',
-    token,
-    app,
-    may: (capability) => !said || mayDo(said, capability),
-  }
+  const may = (capability: Capability) =>
+    said ? mayDo(said, capability) : CAPABILITIES.indexOf(capability) === 0
+  return { kind: 'portal', token, csrf: null, app: said?.app ?? null, operator: false, may }
+}
+
+function ofOperator(csrf: string, operator: boolean): Session {
+  return { kind: 'operator', token: null, csrf, app: null, operator, may: () => true }
 }
 
 /** In a frame of another site a browser may refuse storage; the session then lives as long as the page. */
@@ -37,37 +45,57 @@ function storage(): Storage | null {
   }
 }
 
-function restore(): Session | null {
-  const token = storage()?.getItem(KEY)
-  return token ? build(token) : null
+/** A portal's paths have a portal's session, and all others an operator's. */
+function isPortal(path: string): boolean {
+  return path === '/login' || path === '/portal' || path.startsWith('/portal/')
 }
 
-function set(next: Session | null) {
-  session = next
-  if (next?.token) storage()?.setItem(KEY, next.token)
-  else storage()?.removeItem(KEY)
+function restore(): State {
+  if (!isPortal(window.location.pathname)) return 'unknown'
+  const token = storage()?.getItem(KEY)
+  return token ? ofPortal(token) : null
+}
+
+function set(next: State) {
+  state = next
   for (const listener of listeners) listener()
 }
 
 export function theSession(): Session | null {
-  return session
+  return state === 'unknown' ? null : state
 }
 
-export function useSession(): Session | null {
+function useState(): State {
   return useSyncExternalStore(
     (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    () => session,
+    () => state,
   )
 }
 
-export function signedIn(token: string) {
-  set(build(token))
+export function useSession(): Session | null {
+  const now = useState()
+  return now === 'unknown' ? null : now
+}
+
+/** Whether it is known who is signed in. */
+export function useSessionKnown(): boolean {
+  return useState() !== 'unknown'
+}
+
+export function signedInAsOperator(csrf: string, operator: boolean) {
+  set(ofOperator(csrf, operator))
+}
+
+export function signedInToPortal(token: string) {
+  storage()?.setItem(KEY, token)
+  set(ofPortal(token))
 }
 
 /** The server does not take the session any more, or its owner ended it. */
 export function sessionEnded() {
-  if (session) set(null)
+  if (theSession()?.kind === 'portal') storage()?.removeItem(KEY)
+  set(null)
 }

@@ -3,8 +3,11 @@ import {
   Activity,
   BookOpen,
   Boxes,
+  CalendarClock,
+  ChartColumn,
   FileSearch,
   History,
+  Inbox,
   Keyboard,
   LogOut,
   type LucideIcon,
@@ -13,18 +16,23 @@ import {
   Monitor,
   Moon,
   Plug,
+  Server,
+  Settings,
+  ShieldAlert,
   Sun,
   Tags,
 } from 'lucide-react'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { ask, client } from '../api/client'
+import { signOut } from '../api/sign-in'
 import { Dialog } from '../ui/dialog'
 import { KEYS } from './keyboard'
 import { Link } from './link'
 import { navigate } from './location'
+import { usePortalLook } from './look'
 import type { Params } from './match'
 import { path as pathOf } from './match'
-import { sessionEnded, useSession } from './session'
+import { useSession } from './session'
 import { setTheme, type Theme, useTheme } from './theme'
 
 interface Item {
@@ -43,9 +51,16 @@ const OPERATOR: Item[] = [
 ]
 const MORE: Item[] = [
   { to: '/event-types', text: 'Event types', icon: Tags },
+  { to: '/calendar', text: 'Retry calendar', icon: CalendarClock },
   { to: '/replays', text: 'Replay jobs', icon: History },
   { to: '/debugger', text: 'Signature debugger', icon: FileSearch },
 ]
+/** Only for the organisation that runs the fleet. */
+const RUNNING: Item[] = [
+  { to: '/rejected', text: 'Rejected input', icon: ShieldAlert },
+  { to: '/fleet', text: 'Fleet', icon: Server },
+]
+const SETTINGS: Item = { to: '/settings', text: 'Settings', icon: Settings }
 const PORTAL: Item[] = [
   { to: '/portal/event-types', text: 'Event types', icon: Tags },
   { to: '/portal/replays', text: 'Replay jobs', icon: History },
@@ -56,6 +71,9 @@ function ofApplication(base: string): Item[] {
   return [
     { to: `${base}/endpoints`, text: 'Endpoints', icon: Plug, also: [base] },
     { to: `${base}/events`, text: 'Events', icon: Mail },
+    { to: `${base}/overview`, text: 'Deliveries', icon: ChartColumn },
+    { to: `${base}/calendar`, text: 'Retries', icon: CalendarClock },
+    { to: `${base}/inboxes`, text: 'Inboxes', icon: Inbox },
   ]
 }
 
@@ -100,10 +118,12 @@ export function Shell({ path, params, children }: { path: string; params: Params
 
 function Brand() {
   const portal = useSession()?.kind === 'portal'
+  const look = usePortalLook()
   return (
     <Link className="brand" to={portal ? '/portal' : '/overview'}>
-      <img src="/assets/icon.svg" alt="" />
-      {portal ? 'Webhooks' : 'Posthorn'}
+      {!portal && <img src="/assets/icon.svg" alt="" />}
+      {portal && look?.logo && <img src={look.logo} alt="" />}
+      <span className="cut">{portal ? (look?.displayName ?? 'Webhooks') : 'Posthorn'}</span>
     </Link>
   )
 }
@@ -129,7 +149,7 @@ function Side({ path, params, open }: { path: string; params: Params; open: bool
             </>
           )}
           <div className="nav-title">Posthorn</div>
-          <Nav label="More" path={path} items={MORE} />
+          <Nav label="More" path={path} items={[...MORE, ...(session?.operator ? RUNNING : []), SETTINGS]} />
         </>
       )}
       <div className="side-end">
@@ -147,8 +167,7 @@ function Side({ path, params, open }: { path: string; params: Params; open: bool
             className="button quiet icon"
             title="Sign out"
             onClick={() => {
-              sessionEnded()
-              navigate('/sign-in')
+              signOut().then(() => navigate('/sign-in'))
             }}
           >
             <LogOut size={15} aria-hidden="true" />

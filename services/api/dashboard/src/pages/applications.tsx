@@ -50,7 +50,18 @@ export default function Applications(_: PageProps) {
         <Answer query={query}>
           {(list) =>
             list.data.length === 0 ? (
-              <Empty icon={<Boxes size={26} />} title="No applications yet" action={create}>
+              <Empty
+                icon={<Boxes size={26} />}
+                title="No applications yet"
+                action={
+                  <>
+                    <Link className="button" to="/start">
+                      Send a first event
+                    </Link>
+                    {create}
+                  </>
+                }
+              >
                 Create one for each of your customers. Their endpoints and events live in it.
               </Empty>
             ) : (

@@ -2,6 +2,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { Mail, Plus } from 'lucide-react'
 import { useState } from 'react'
 import { ask, client } from '../api/client'
+import { useLive } from '../api/live'
 import { PAGE, useEventTypes } from '../api/queries'
 import { Link } from '../app/link'
 import { navigate, setSearch, usePlace } from '../app/location'
@@ -9,6 +10,7 @@ import { path } from '../app/match'
 import type { PageProps } from '../app/routes'
 import { type Scope, useScope } from '../app/scope'
 import { FirstEvent } from '../parts/first-event'
+import { Tail } from '../parts/tail'
 import { examples } from '../text/schema'
 import { CopyId } from '../ui/copy'
 import { Dialog } from '../ui/dialog'
@@ -26,6 +28,8 @@ export default function Events({ params }: PageProps) {
     channel: search.get('channel') ?? '',
     tag: search.get('tag') ?? '',
   }
+  const following = !cursor && search.get('tail') !== 'off'
+  const live = useLive(scope.app, [['events', scope.app]], { on: following })
   const query = useQuery({
     queryKey: ['events', scope.app, filter, cursor],
     queryFn: () =>
@@ -45,13 +49,14 @@ export default function Events({ params }: PageProps) {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor ? false : 3_000,
+    refetchInterval: live === 'polling' ? 3_000 : false,
   })
   const filtered = Object.values(filter).some((value) => value !== '')
   const clear = () => setSearch({ type: null, channel: null, tag: null, iterator: null })
   return (
     <>
       <PageHead title="Events" about="Everything that was accepted for this application, newest first.">
+        <Tail state={live} onToggle={() => setSearch({ tail: following ? 'off' : null, iterator: null })} />
         {!scope.portal && (
           <button type="button" className="button" onClick={() => setSearch({ new: '1' })}>
             <Plus size={15} aria-hidden="true" /> Publish an event

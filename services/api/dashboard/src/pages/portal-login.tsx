@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react'
 import { ask, client } from '../api/client'
 import { navigate, usePlace } from '../app/location'
 import type { PageProps } from '../app/routes'
-import { signedIn } from '../app/session'
+import { signedInToPortal } from '../app/session'
 import { codeOfLink } from '../app/token'
 import { Empty, Loading, PageHead } from '../ui/page'
 
@@ -30,7 +30,7 @@ export default function PortalLogin(_: PageProps) {
     }
     exchange(code).then(
       (token) => {
-        signedIn(token)
+        signedInToPortal(token)
         navigate('/portal', { replace: true })
       },
       () => {
@@ -49,8 +49,8 @@ export default function PortalLogin(_: PageProps) {
         </Empty>
       ) : (
         <Empty title="This link is not valid any more">
-          Links into the portal work once, within five minutes. Please go back to where you found it and open it
-          again.
+          Links into the portal work once, within five minutes. Please go back to where you found it and open
+          it again.
         </Empty>
       )}
     </>

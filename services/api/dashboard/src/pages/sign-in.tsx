@@ -1,10 +1,8 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
-import { client } from '../api/client'
-import { apiError } from '../api/error'
+import { signIn } from '../api/sign-in'
 import { navigate, usePlace } from '../app/location'
 import type { PageProps } from '../app/routes'
-import { signedIn } from '../app/session'
 import { Field } from '../ui/field'
 import { Failure, PageHead } from '../ui/page'
 
@@ -16,21 +14,9 @@ export function safeBack(back: string | null): string {
 export default function SignIn(_: PageProps) {
   const { search } = usePlace()
   const [key, setKey] = useState('')
-  const signIn = useMutation({
-    mutationFn: async () => {
-      const token = key.trim()
-      const headers = { authorization: `Bearer ${token}` }
-      const { error, response } = await client.GET('/api/v1/auth/whoami', { headers })
-      if (!response.ok) {
-        const known = response.status === 401
-        throw known ? new Error('This key is not valid.') : apiError(response.status, error)
-      }
-      return token
-    },
-    onSuccess: (token) => {
-      signedIn(token)
-      navigate(safeBack(search.get('back')), { replace: true })
-    },
+  const begin = useMutation({
+    mutationFn: () => signIn(key.trim()),
+    onSuccess: () => navigate(safeBack(search.get('back')), { replace: true }),
   })
   return (
     <div className="stack">
@@ -42,7 +28,7 @@ export default function SignIn(_: PageProps) {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault()
-          signIn.mutate()
+          begin.mutate()
         }}
       >
         <Field
@@ -65,8 +51,8 @@ export default function SignIn(_: PageProps) {
             />
           )}
         </Field>
-        {signIn.error && <Failure error={signIn.error} />}
-        <button type="submit" className="button primary" disabled={signIn.isPending}>
+        {begin.error && <Failure error={begin.error} />}
+        <button type="submit" className="button primary" disabled={begin.isPending}>
           Sign in
         </button>
       </form>

@@ -1,6 +1,8 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Inbox } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { ask, client, type Schemas } from '../api/client'
+import { useLive } from '../api/live'
 import { PAGE } from '../api/queries'
 import { Link } from '../app/link'
 import { setSearch, usePlace } from '../app/location'
@@ -14,6 +16,7 @@ import { Pager, useCursor } from '../ui/pager'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
 import { AttemptDrawer } from './attempt-drawer'
+import { Tail } from './tail'
 
 type Attempt = Schemas['MessageAttemptOut']
 
@@ -39,6 +42,11 @@ export function Deliveries({ scope, endpoint }: { scope: Scope; endpoint: Schema
     statusClass: search.get('class') ?? '',
     type: search.get('type') ?? '',
   }
+  const following = !cursor && search.get('tail') !== 'off'
+  const live = useLive(scope.app, [['attempts', scope.app, endpoint.id]], {
+    endpoint: endpoint.id,
+    on: following,
+  })
   const query = useQuery({
     queryKey: ['attempts', scope.app, endpoint.id, filter, cursor],
     queryFn: () =>
@@ -59,12 +67,14 @@ export function Deliveries({ scope, endpoint }: { scope: Scope; endpoint: Schema
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor ? false : 3_000,
+    refetchInterval: live === 'polling' ? 3_000 : false,
   })
   const filtered = filter.status !== '' || filter.statusClass !== '' || filter.type !== ''
   return (
     <>
-      <Filters filter={filter} />
+      <Filters filter={filter}>
+        <Tail state={live} onToggle={() => setSearch({ tail: following ? 'off' : null, iterator: null })} />
+      </Filters>
       <Card body={false}>
         <Answer query={query}>
           {(list) =>
@@ -109,7 +119,13 @@ function NoDeliveries({ filtered }: { filtered: boolean }) {
   )
 }
 
-function Filters({ filter }: { filter: { status: string; statusClass: string; type: string } }) {
+function Filters({
+  filter,
+  children,
+}: {
+  filter: { status: string; statusClass: string; type: string }
+  children: ReactNode
+}) {
   const choice = (label: string, key: string, value: string, options: [string, string][]) => (
     <select
       className="select"
@@ -140,6 +156,7 @@ function Filters({ filter }: { filter: { status: string; statusClass: string; ty
         }}
         onBlur={(event) => setSearch({ type: event.currentTarget.value.trim(), iterator: null })}
       />
+      {children}
     </search>
   )
 }
