@@ -15,23 +15,25 @@ IMAGE ?= posthorn:dev
 BENCH ?= acceptance
 TOOLS := .config/tools
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+DASHBOARD := services/api/dashboard/build/build.sh
 
 ##@ First
 
 .PHONY: run
-run: need-rust ## Start Posthorn here with a demo: NATS, PostgreSQL, all services, one signed delivery
+run: need-rust dashboard-if-possible ## Start Posthorn here with a demo: NATS, PostgreSQL, all services, one signed delivery
 	@$(TOOLS) with $(CARGO) run --locked --bin posthorn -- dev --demo
 
 .PHONY: test
-test: need-rust need-python official-libraries ## Run all tests, against real servers and with Svix's SDKs
+test: need-rust need-python official-libraries dashboard-if-possible ## Run all tests, against real servers, with Svix's SDKs and a browser
 	@$(TOOLS) with $(CARGO) build --workspace --locked --bins --tests
 	@failed=0; \
 	$(TOOLS) with $(CARGO) test --workspace --locked --no-fail-fast || failed=1; \
 	$(TOOLS) with tests/sdk/check.py $(TARGET)/debug/posthorn || failed=1; \
+	$(TOOLS) with tests/browser/run.sh $(TARGET)/debug/posthorn || failed=1; \
 	exit $$failed
 
 .PHONY: check
-check: lint docs deny test ## Everything that must hold before a change goes in
+check: lint docs deny dashboard-check test ## Everything that must hold before a change goes in
 
 ##@ One at a time
 
@@ -88,6 +90,29 @@ bench: need-rust ## Measure, with the release build (BENCH="acceptance --sync de
 sdk: need-rust need-python ## Run only the walks with Svix's SDKs (SDKS="go java": only these)
 	@$(TOOLS) with $(CARGO) build --locked --bin posthorn
 	@$(TOOLS) with tests/sdk/check.py $(TARGET)/debug/posthorn $(SDKS)
+
+.PHONY: dashboard
+dashboard: need-python ## Build the dashboard, which the next build of the server contains
+	@$(DASHBOARD)
+
+.PHONY: dashboard-if-possible
+dashboard-if-possible: need-python
+	@$(DASHBOARD) --if-possible
+
+.PHONY: dashboard-check
+dashboard-check: dashboard ## Check the dashboard's code, and run its unit tests
+	@$(DASHBOARD) lint
+	@$(DASHBOARD) test
+
+.PHONY: browser
+browser: need-rust dashboard ## Run only the browser tests (WALKS="portal keyboard": only these)
+	@$(TOOLS) with $(CARGO) build --locked --bin posthorn
+	@$(TOOLS) with tests/browser/run.sh $(TARGET)/debug/posthorn $(WALKS)
+
+.PHONY: screenshots
+screenshots: need-rust dashboard ## Take a picture of every page of the dashboard, into target/screenshots
+	@$(TOOLS) with $(CARGO) build --locked --bin posthorn
+	@$(TOOLS) with tests/browser/run.sh --screenshots target/screenshots $(TARGET)/debug/posthorn $(PAGES)
 
 .PHONY: official-libraries
 official-libraries: need-python

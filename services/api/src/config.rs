@@ -11,6 +11,7 @@ use posthorn_public_http::token::DEFAULT_ORGANIZATION;
 use posthorn_signing::KeyRing;
 use url::Url;
 
+use crate::dashboard::FrameAncestors;
 use crate::endpoint_url::UrlRules;
 
 /// Svix's port, so that a move needs no new address.
@@ -62,6 +63,9 @@ pub struct ApiConfig {
     /// Where customers' portal is served, for the links into it. `POSTHORN_PORTAL_URL`; without it
     /// the address under which the API was called.
     pub portal_url: Option<Url>,
+    /// Which sites may show the portal in a frame. `POSTHORN_PORTAL_FRAME_ANCESTORS`, default none but
+    /// the portal's own.
+    pub portal_frame_ancestors: FrameAncestors,
     /// Most deliveries per second that one process queues for replays.
     /// `POSTHORN_API_REPLAY_RATE`, default 500.
     pub replay_rate: u32,
@@ -116,6 +120,12 @@ impl ApiConfig {
             inbox_url: env.parsed("POSTHORN_INBOX_URL", None, "an http or https URL", |text| {
                 portal_url(text).map(Some)
             }),
+            portal_frame_ancestors: env.parsed(
+                "POSTHORN_PORTAL_FRAME_ANCESTORS",
+                FrameAncestors::default(),
+                "origins such as https://app.example.com separated by commas, or none",
+                FrameAncestors::parse,
+            ),
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             endpoint_auto_disable_after: disable_after,
             endpoint_warn_after: warn_after(env, disable_after),
@@ -213,11 +223,12 @@ mod tests {
             ("POSTHORN_EGRESS_ALLOW", "10.0.0.0/99"),
             ("POSTHORN_API_RECONCILE_INTERVAL", "0s"),
             ("POSTHORN_PORTAL_URL", "ftp://portal"),
+            ("POSTHORN_PORTAL_FRAME_ANCESTORS", "*"),
             ("POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER", "11h"),
         ]);
         drop(ApiConfig::from_env(&mut env));
         let mistakes = env.finish().unwrap_err();
-        assert_eq!(mistakes.mistakes.len(), 5, "{mistakes}");
+        assert_eq!(mistakes.mistakes.len(), 6, "{mistakes}");
         assert!(!mistakes.to_string().contains("hunter2"));
     }
 

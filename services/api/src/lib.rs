@@ -25,6 +25,7 @@ mod capability;
 pub mod config;
 mod credential;
 pub mod custom_headers;
+mod dashboard;
 pub mod disabling;
 mod docs_page;
 pub mod endpoint_url;
@@ -61,5 +62,6 @@ mod upkeep;
 mod url_credentials;
 
 pub use config::ApiConfig;
+pub use dashboard::FrameAncestors;
 pub use router::openapi_document;
 pub use service::Api;

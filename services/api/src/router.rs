@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
-use axum::response::Redirect;
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -15,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::idempotency::{self, Idempotency};
 use crate::state::ApiState;
-use crate::{credential, docs_page, openapi, routes};
+use crate::{credential, dashboard, docs_page, openapi, routes};
 
 /// Our routes and those of ingest, so that one base URL is enough for a client.
 pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown) -> Router {
@@ -23,6 +22,7 @@ pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown)
         state: state.clone(),
         shutdown,
     };
+    let dashboard = dashboard::router(&state.config.portal_frame_ancestors);
     let ingest = ingest.layer(Extension(routes::application::maker(state.clone())));
     let (all, collected) = routes::router()
         .layer(from_fn_with_state(gate, idempotency::layer))
@@ -32,7 +32,8 @@ pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown)
         .merge(ingest)
         .split_for_parts();
     let all = all.layer(from_fn_with_state(state, credential::layer));
-    let all = all.merge(documentation(&openapi::document(collected)));
+    let documentation = documentation(&openapi::document(collected));
+    let all = all.merge(documentation).merge(dashboard);
     wrap(all, trace_context::adopt_http)
 }
 
@@ -66,7 +67,6 @@ fn documentation(document: &OpenApi) -> Router {
         )
     };
     Router::new()
-        .route("/", get(async || Redirect::temporary("/docs")))
         .route("/docs", get(page))
         .route("/docs/style.css", get(style))
         .route("/api/v1/openapi.json", get(json))

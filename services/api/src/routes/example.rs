@@ -17,7 +17,7 @@ use super::resend::not_queued;
 use crate::fields::Fields;
 use crate::minted::Minted;
 use crate::public::message::{ExampleIn, MessageOut};
-use crate::scope::{ApplicationCaller, OrganizationCaller, no_entity};
+use crate::scope::{ApplicationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, lookup, manual_delivery, moment};
 
@@ -40,11 +40,10 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
     tag = "Endpoint",
     request_body = ExampleIn,
     responses((status = 202, description = "It was accepted", body = MessageOut)),
-    extensions(("x-posthorn-scope" = json!("organization")))
+    extensions(("x-posthorn-scope" = json!("application")))
 )]
 async fn send_example(
     State(state): State<ApiState>,
-    OrganizationCaller(_): OrganizationCaller,
     caller: ApplicationCaller,
     Path((_app, endpoint)): Path<(String, String)>,
     minted: Minted,
@@ -83,7 +82,9 @@ async fn example(
     }
     let found = state.store.event_type(&caller.organization, event_type);
     let found = found.await.map_err(|error| failure::store(&error))?;
-    let schemas = found.ok_or_else(no_entity)?.settings.schemas;
+    let flags = caller.visible_flags();
+    let visible = found.filter(|row| row.is_visible(flags.as_deref()));
+    let schemas = visible.ok_or_else(no_entity)?.settings.schemas;
     let example = schemas.as_ref().and_then(|all| chosen(all, index));
     let missing = || {
         let detail = "The event type's schema has no such example.";

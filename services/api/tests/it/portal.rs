@@ -201,13 +201,16 @@ async fn a_portal_may_do_what_its_token_lists() {
 #[tokio::test]
 async fn a_portal_sees_the_event_types_that_its_flags_open() {
     let world = World::start().await;
-    world.application("shop").await;
+    let app = world.application("shop").await;
+    world.endpoint(&app, "hook").await;
     for (name, flag) in [
         ("open.a", json!(null)),
         ("new.b", json!("beta")),
         ("new.c", json!("gamma")),
     ] {
-        let body = json!({"name": name, "description": "", "featureFlag": flag});
+        let schemas = json!({"1": {"type": "object", "examples": [{"n": 1}]}});
+        let body =
+            json!({"name": name, "description": "", "featureFlag": flag, "schemas": schemas});
         world.client.post("/event-type", &body).await.expect(201);
     }
     let beta = portal(&world, &json!({"featureFlags": ["beta"]})).await;
@@ -217,6 +220,14 @@ async fn a_portal_sees_the_event_types_that_its_flags_open() {
     );
     beta.get("/event-type/new.b").await.expect(200);
     beta.get("/event-type/new.c").await.expect(404);
+    let example = async |name: &str| {
+        let body = json!({"eventType": name});
+        beta.post("/app/shop/endpoint/hook/send-example", &body)
+            .await
+            .status
+    };
+    assert_eq!(example("new.b").await, 202);
+    assert_eq!(example("new.c").await, 404);
     let plain = portal(&world, &json!({})).await;
     assert_eq!(plain.get("/event-type").await.column("name"), ["open.a"]);
     plain.get("/event-type/new.b").await.expect(404);

@@ -1,0 +1,53 @@
+// What several pages ask for.
+
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { ask, client } from './client'
+
+export const PAGE = 50
+
+export function useApp(app: string) {
+  return useQuery({
+    queryKey: ['app', app],
+    queryFn: () => ask(client.GET('/api/v1/app/{app_id}', { params: { path: { app_id: app } } })),
+    staleTime: 60_000,
+    enabled: app !== '',
+  })
+}
+
+export function useEndpoints(app: string, iterator?: string, limit = PAGE) {
+  return useQuery({
+    queryKey: ['endpoints', app, iterator, limit],
+    queryFn: () =>
+      ask(
+        client.GET('/api/v1/app/{app_id}/endpoint', {
+          params: { path: { app_id: app }, query: { limit, iterator, order: 'descending' } },
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  })
+}
+
+export function useEndpoint(app: string, endpoint: string) {
+  return useQuery({
+    queryKey: ['endpoint', app, endpoint],
+    queryFn: () =>
+      ask(
+        client.GET('/api/v1/app/{app_id}/endpoint/{endpoint_id}', {
+          params: { path: { app_id: app, endpoint_id: endpoint } },
+        }),
+      ),
+  })
+}
+
+export function useEventTypes(iterator?: string, limit = PAGE, archived = false) {
+  return useQuery({
+    queryKey: ['event-types', iterator, limit, archived],
+    queryFn: () =>
+      ask(
+        client.GET('/api/v1/event-type', {
+          params: { query: { limit, iterator, with_content: true, include_archived: archived } },
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  })
+}

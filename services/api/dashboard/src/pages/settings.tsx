@@ -1,0 +1,59 @@
+import { useQuery } from '@tanstack/react-query'
+import { ask, client } from '../api/client'
+import type { PageProps } from '../app/routes'
+import { ApiKeys } from '../parts/api-keys'
+import { PortalLookForm } from '../parts/portal-look'
+import { Answer, Card, PageHead } from '../ui/page'
+import { Tabs, useTab } from '../ui/tabs'
+
+const TABS = [
+  { key: 'keys', text: 'API keys' },
+  { key: 'portal', text: 'Portal' },
+]
+
+export default function Settings(_: PageProps) {
+  const tab = useTab(TABS)
+  return (
+    <>
+      <PageHead
+        title="Settings"
+        about="Of your organisation. What holds for the whole fleet is set where it runs."
+      />
+      <Tabs tabs={TABS} label="Settings" />
+      {tab === 'keys' ? <ApiKeys /> : <Portal />}
+    </>
+  )
+}
+
+function Portal() {
+  const query = useQuery({
+    queryKey: ['portal-look'],
+    queryFn: () => ask(client.GET('/api/v1/portal-look')),
+  })
+  return (
+    <Answer query={query}>
+      {(look) => (
+        <div className="columns">
+          <Card title="Look">
+            <PortalLookForm key={JSON.stringify(look)} look={look} />
+          </Card>
+          <Card title="In a frame">
+            <div className="stack">
+              <p>
+                Ask the API for a link when your customer opens the page, and put it into an iframe. It signs
+                in once, within five minutes, and needs no cookies.
+              </p>
+              <dl className="facts">
+                <dt>May show it</dt>
+                <dd className="mono small">{look.frameAncestors.join(', ')}</dd>
+              </dl>
+              <p className="dim small">
+                Set by <code>POSTHORN_PORTAL_FRAME_ANCESTORS</code>, for the whole server.
+              </p>
+            </div>
+          </Card>
+        </div>
+      )}
+    </Answer>
+  )
+}

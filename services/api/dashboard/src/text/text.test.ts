@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest'
+import { curl, quoted } from './curl'
+import { endpointStatus } from './delivery'
+import { shortId } from './id'
+import { bytes, compact, counted, percent } from './number'
+import { examples, hasExample, latest, nextVersion } from './schema'
+import { counts } from './task'
+import { absolute, exact, milliseconds, relative } from './time'
+import { urlAdvice } from './url-advice'
+
+const NOW = new Date('2026-11-27T12:00:00Z')
+const before = (seconds: number) => new Date(NOW.getTime() - seconds * 1000)
+
+test('how long ago, in one unit', () => {
+  expect(relative(before(1), NOW)).toBe('just now')
+  expect(relative(before(59), NOW)).toBe('59 s ago')
+  expect(relative(before(3599), NOW)).toBe('59 min ago')
+  expect(relative(before(47 * 3600), NOW)).toBe('47 h ago')
+  expect(relative(before(49 * 3600), NOW)).toBe('2 d ago')
+  expect(relative(before(-90), NOW)).toBe('in 1 min')
+})
+
+test('when, as short as it is clear', () => {
+  expect(absolute(before(60), NOW)).toBe('11:59:00')
+  expect(absolute(before(24 * 3600), NOW)).toBe('26 Nov 12:00:00')
+  expect(absolute(new Date('2025-01-02T03:04:05Z'), NOW)).toBe('2 Jan 2025 03:04:05')
+  expect(exact(NOW)).toBe('2026-11-27 12:00:00.000 UTC')
+})
+
+test('durations', () => {
+  expect([0.34, 12.6, 999, 1500, 12_345].map(milliseconds)).toEqual([
+    '0.3 ms',
+    '13 ms',
+    '999 ms',
+    '1.50 s',
+    '12.3 s',
+  ])
+})
+
+test('numbers and shares', () => {
+  expect([percent(0, 0), percent(1, 2), percent(9999, 10_000), percent(1, 100_000), percent(3, 3)]).toEqual([
+    '–',
+    '50 %',
+    '> 99.9 %',
+    '< 0.1 %',
+    '100 %',
+  ])
+  expect([bytes(0), bytes(1023), bytes(1024), bytes(5 * 1024 * 1024)]).toEqual([
+    '0 B',
+    '1023 B',
+    '1.0 KiB',
+    '5.0 MiB',
+  ])
+  expect([counted(1, 'event'), counted(2000, 'event'), compact(1_250_000)]).toEqual([
+    '1 event',
+    '2,000 events',
+    '1.3M',
+  ])
+})
+
+test('a command survives every text', () => {
+  expect(quoted("it's $HOME `x` \\")).toBe("'it'\\''s $HOME `x` \\'")
+  const request = {
+    method: 'POST',
+    url: 'https://a.example/?a=1&b=2',
+    headers: [['x-a', "b'c"]] as [string, string][],
+    body: '{"a":"b"}',
+  }
+  expect(curl(request)).toBe(
+    `curl -X POST 'https://a.example/?a=1&b=2' \\\n  -H 'x-a: b'\\''c' \\\n  --data-raw '{"a":"b"}'`,
+  )
+})
+
+test('ids are shortened only if that makes them shorter', () => {
+  expect(shortId('msg_3MfiZnV7vHHleYu0xLZ3OvrtVbz')).toBe('msg_3MfiZ…vrtVbz')
+  expect(shortId('msg_short')).toBe('msg_short')
+  expect(shortId('invoice-42')).toBe('invoice-42')
+})
+
+test('advice about URLs', () => {
+  const advised = (url: string) => urlAdvice(url) !== undefined
+  for (const url of [
+    'http://a.example',
+    'https://localhost/x',
+    'https://10.1.2.3',
+    'https://[::1]/',
+    'example.com',
+    'ftp://a.example',
+  ]) {
+    expect(advised(url), url).toBe(true)
+  }
+  for (const url of ['', 'https://a.example/hooks', 'https://172.32.0.1/', 'https://8.8.8.8/']) {
+    expect(advised(url), url).toBe(false)
+  }
+})
+
+test('the newest schema has the examples', () => {
+  const schemas = { 2: { examples: [{ n: 2 }] }, 10: { examples: [{ n: 10 }, 'no object'] } }
+  expect(latest(schemas)).toEqual(schemas[10])
+  expect(examples(schemas)).toEqual([{ n: 10 }])
+  expect(examples({ 1: { example: { n: 1 } } })).toEqual([{ n: 1 }])
+  expect(hasExample(null) || hasExample({}) || hasExample({ 1: {} })).toBe(false)
+  expect([nextVersion({}, false), nextVersion(schemas, false), nextVersion(schemas, true)]).toEqual([
+    '1',
+    '10',
+    '11',
+  ])
+})
+
+test('an endpoint that was disabled for its failures is not just paused', () => {
+  expect(endpointStatus({ disabled: false, autoDisabled: { reason: 'gone' } }).word).toBe('Active')
+  expect(endpointStatus({ disabled: true }).word).toBe('Paused')
+  expect(endpointStatus({ disabled: true, autoDisabled: { reason: 'gone' } }).word).toBe(
+    'Disabled automatically',
+  )
+})
+
+test('a task that has not counted yet has no total', () => {
+  expect(counts({ total: null, sent: 0, withoutPayload: 0 }).total).toBeNull()
+  expect(counts({ total: 5, sent: 2, withoutPayload: 1 })).toEqual({ total: 5, sent: 2, withoutPayload: 1 })
+  expect(counts(undefined)).toEqual({ total: null, sent: 0, withoutPayload: 0 })
+})

@@ -1,0 +1,116 @@
+import { X } from 'lucide-react'
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
+
+/** The browser's own modal dialog: it keeps the focus, closes with Escape and gives the focus back. */
+export function Dialog({
+  title,
+  onClose,
+  children,
+  drawer = false,
+}: {
+  title: ReactNode
+  onClose: () => void
+  children: ReactNode
+  drawer?: boolean
+}) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const heading = useId()
+  useEffect(() => {
+    const shown = dialog.current
+    const before = document.activeElement
+    if (shown && !shown.open) shown.showModal()
+    return () => {
+      shown?.close()
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
+  }, [])
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click on the backdrop is what Escape is for keys
+    <dialog
+      ref={dialog}
+      className={drawer ? 'drawer' : ''}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault()
+        onClose()
+      }}
+      onClick={(event) => {
+        if (event.target === dialog.current) onClose()
+      }}
+    >
+      <div className="card-head">
+        <h2 id={heading}>{title}</h2>
+        <button type="button" className="button quiet icon" onClick={onClose}>
+          <X size={16} aria-hidden="true" />
+          <span className="hidden-text">Close</span>
+        </button>
+      </div>
+      {children}
+    </dialog>
+  )
+}
+
+/** Asks before something that cannot be undone; with a name, that has to be typed. */
+export function Confirm({
+  title,
+  children,
+  action,
+  name,
+  onConfirm,
+  onClose,
+  busy = false,
+  danger = true,
+}: {
+  title: string
+  children: ReactNode
+  action: string
+  name?: string
+  onConfirm: () => void
+  onClose: () => void
+  busy?: boolean
+  danger?: boolean
+}) {
+  const [typed, setTyped] = useState('')
+  const field = useId()
+  const ready = name === undefined || typed.trim() === name
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (ready && !busy) onConfirm()
+        }}
+      >
+        <div className="card-body stack">
+          <div>{children}</div>
+          {name !== undefined && (
+            <div className="field">
+              <label htmlFor={field}>
+                Type <code>{name}</code> to confirm
+              </label>
+              <input
+                id={field}
+                className="input mono"
+                value={typed}
+                autoComplete="off"
+                onChange={(event) => setTyped(event.target.value)}
+              />
+            </div>
+          )}
+        </div>
+        <div className="dialog-actions">
+          <button type="button" className="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button
+            type="submit"
+            className={danger ? 'button primary danger' : 'button primary'}
+            disabled={!ready || busy}
+          >
+            {action}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

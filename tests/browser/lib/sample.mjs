@@ -1,0 +1,72 @@
+// A small organisation with something to see on every page, made over the REST API.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Receiver } from './receiver.mjs'
+
+const TYPES = [
+  ['invoice.created', 'An invoice was written.', { invoice: 'inv_1042', amount: 12900, currency: 'EUR' }],
+  ['invoice.paid', 'An invoice was paid in full.', { invoice: 'inv_1042', paidAt: '2026-11-27T09:30:00Z' }],
+  ['invoice.overdue', 'An invoice was not paid in time.', { invoice: 'inv_1042', days: 14 }],
+  ['customer.created', 'A customer signed up.', { customer: 'cus_77', plan: 'team' }],
+  ['customer.deleted', 'A customer left.', { customer: 'cus_77' }],
+  ['report.ready', 'A report can be fetched.', { report: 'rep_9', pages: 12 }],
+]
+const APPS = [
+  ['Acme Industries', 'acme'],
+  ['Globex', 'globex'],
+  ['Initech', 'initech'],
+  ['Umbrella Health', 'umbrella'],
+]
+
+export async function sample(api) {
+  const receivers = {
+    good: await Receiver.start({ status: 204 }),
+    broken: await Receiver.start({
+      status: 500,
+      headers: { 'content-type': 'application/json' },
+      body: '{"error":"database is locked"}',
+    }),
+    flaky: await Receiver.start({ status: 503, body: 'please wait' }),
+  }
+  for (const [name, description, example] of TYPES) {
+    const properties = Object.fromEntries(
+      Object.entries(example).map(([key, value]) => [key, { type: typeof value }]),
+    )
+    const schema = { type: 'object', required: Object.keys(example), properties, examples: [example] }
+    await api.post('/event-type', { name, description, groupName: name.split('.')[0], schemas: { 1: schema } })
+  }
+  for (const [name, uid] of APPS.toReversed()) await api.app(name, uid)
+  const hooks = (receiver, path) => `${receiver.url}/${path}`
+  const endpoints = {
+    good: await api.endpoint('acme', hooks(receivers.good, 'webhooks/billing'), {
+      description: 'Billing service',
+      eventTypes: ['invoice.created', 'invoice.paid', 'invoice.overdue'],
+      headers: { 'x-team': 'billing' },
+    }),
+    broken: await api.endpoint('acme', hooks(receivers.broken, 'hooks/crm'), {
+      description: 'CRM, old version',
+      throttleRate: 20,
+    }),
+    flaky: await api.endpoint('acme', hooks(receivers.flaky, 'analytics'), { description: 'Analytics' }),
+    paused: await api.endpoint('acme', 'https://example.com/partner/webhooks', {
+      description: 'Partner, until their move is over',
+      disabled: true,
+      eventTypes: ['report.ready'],
+    }),
+  }
+  const inbox = await api.post('/app/acme/inbox', { name: 'Local work' })
+  const received = await api.endpoint('acme', inbox.url, { description: 'Inbox', eventTypes: ['report.ready'] })
+  await api.send('PATCH', `/app/acme/inbox/${inbox.id}`, { endpointId: received.id })
+  await api.post('/api-key', { name: 'Billing service' })
+  const events = []
+  for (let n = 0; n < 24; n += 1) {
+    const [type, , example] = TYPES[n % TYPES.length]
+    if (n === 12) receivers.flaky.answer = { status: 200, body: 'ok' }
+    events.push(await api.publish('acme', type, { ...example, number: n }))
+    await sleep(60)
+  }
+  await sleep(6_000)
+  for (let n = 0; n < 3; n += 1) events.push(await api.publish('acme', 'invoice.paid', TYPES[1][2]))
+  await sleep(1_500)
+  return { receivers, endpoints, events, inbox, app: 'acme' }
+}

@@ -1,0 +1,46 @@
+// Takes a picture of every page in both themes.
+//
+//   screenshots.mjs PATH_TO_POSTHORN FOLDER [NAME …]
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Api } from './lib/api.mjs'
+import { Browser } from './lib/browser.mjs'
+import { Fleet } from './lib/fleet.mjs'
+import { sample } from './lib/sample.mjs'
+import { pages, settled } from './pages.mjs'
+
+const [program, folder, ...names] = process.argv.slice(2)
+if (!folder) {
+  process.stderr.write('usage: screenshots.mjs PATH_TO_POSTHORN FOLDER [NAME …]\n')
+  process.exit(64)
+}
+mkdirSync(folder, { recursive: true })
+const fleet = await Fleet.start(program, { POSTHORN_RETRY_SCHEDULE: '2s,10m,2h,8h' })
+try {
+  const made = await sample(new Api(fleet.url, fleet.token))
+  for (const theme of ['light', 'dark']) {
+    const browser = await Browser.start(fleet, { theme, width: 1360, height: 850 })
+    const { page } = browser
+    await page.goto('/sign-in')
+    await settled(page)
+    await page.screenshot({ path: join(folder, `sign-in-${theme}.png`) })
+    await browser.signIn(fleet.token)
+    for (const { name, path, act } of pages(made)) {
+      if (names.length > 0 && !names.includes(name)) continue
+      await page.goto(path)
+      await settled(page)
+      if (act) {
+        await act(page)
+        await settled(page)
+      }
+      await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
+      process.stdout.write(`${name}-${theme}.png\n`)
+    }
+    for (const problem of browser.problems) process.stdout.write(`problem: ${problem}\n`)
+    await browser.stop()
+  }
+  for (const receiver of Object.values(made.receivers)) await receiver.stop()
+} finally {
+  await fleet.stop()
+}
