@@ -6,6 +6,7 @@ mod acceptance;
 mod authorization;
 mod basic_auth;
 mod callback;
+mod cluster;
 mod connect_proxy;
 mod crash;
 mod delivery;
