@@ -7,6 +7,7 @@ mod application_rate;
 mod authorization;
 mod basic_auth;
 mod callback;
+mod cluster;
 mod connect_proxy;
 mod crash;
 mod dashboard;
