@@ -151,6 +151,7 @@ image: ## Build the container image (IMAGE=posthorn:dev)
 chart-test: need-rust need-python ## Run the chart's quick start as local processes, upgrade it under load (as root)
 	@tests/chart/install.sh
 	@$(MAKE) image-check IMAGE_PROFILE=dev
+	@python3 tests/chart/settings.py $(IMAGE_ROOT)/usr/local/bin/posthorn
 	@$(TOOLS) with tests/chart/run.sh $(IMAGE_ROOT)
 
 .PHONY: helm-check
