@@ -124,11 +124,6 @@ official-libraries: need-python
 IMAGE_PROFILE ?= release
 IMAGE_ROOT := $(TARGET)/image/root
 
-.PHONY: dashboard
-dashboard: ## Build the dashboard, which the image then has, if there is one
-	@if [ -f services/api/dashboard/package.json ]; then \
-		node=$$($(TOOLS) node); cd services/api/dashboard && PATH="$$node:$$PATH" npm ci && PATH="$$node:$$PATH" npm run build; fi
-
 .PHONY: image-root
 image-root: need-rust
 	@$(CARGO) build --profile $(IMAGE_PROFILE) --locked --bin posthorn $(if $(filter dev,$(IMAGE_PROFILE)),--workspace)
