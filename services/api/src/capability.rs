@@ -78,6 +78,26 @@ mod tests {
             let found = needed(&method, &format!("{endpoint}{end}"));
             assert_eq!(found, Some(capability), "{method} {end}");
         }
+        let app = "/api/v1/app/{app_id}";
+        for (method, end, capability) in [
+            (Method::GET, "/live", Capability::ViewBase),
+            (Method::GET, "/overview", Capability::ViewBase),
+            (Method::GET, "/msg/{msg_id}/explain", Capability::ViewBase),
+            (
+                Method::GET,
+                "/inbox/{inbox_id}/request",
+                Capability::ViewBase,
+            ),
+            (Method::POST, "/inbox", Capability::ManageEndpoint),
+            (
+                Method::DELETE,
+                "/inbox/{inbox_id}/request",
+                Capability::ManageEndpoint,
+            ),
+        ] {
+            let found = needed(&method, &format!("{app}{end}"));
+            assert_eq!(found, Some(capability), "{method} {end}");
+        }
         assert_eq!(needed(&Method::POST, "/api/v1/auth/logout"), None);
     }
 }

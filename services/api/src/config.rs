@@ -6,6 +6,8 @@ use std::time::Duration;
 use posthorn_chassis::Env;
 use posthorn_chassis::env::parse_duration;
 use posthorn_egress::EgressPolicy;
+use posthorn_event_schema::OrganizationId;
+use posthorn_public_http::token::DEFAULT_ORGANIZATION;
 use posthorn_signing::KeyRing;
 use url::Url;
 
@@ -73,6 +75,12 @@ pub struct ApiConfig {
     /// The organisation is warned of an endpoint that only failed for one of these times, in
     /// ascending order; none = never. `POSTHORN_ENDPOINT_WARN_AFTER`, default 24 h and 72 h.
     pub endpoint_warn_after: Vec<Duration>,
+    /// Where this API is reached from the senders, for the addresses of inboxes. `POSTHORN_INBOX_URL`;
+    /// without it the address under which the API was called. Senders must be allowed to go there.
+    pub inbox_url: Option<Url>,
+    /// Whose callers may see the fleet and the input that it refused. `POSTHORN_OPERATOR_ORGANIZATION`;
+    /// by default that of NATS producers, `POSTHORN_NATS_ORGANIZATION`.
+    pub operator_organization: OrganizationId,
     /// Seals secrets at rest. `POSTHORN_ENCRYPTION_KEYS`, required: `id:base64key[,…]`, the first
     /// key seals, all open.
     pub keys: KeyRing,
@@ -115,9 +123,13 @@ impl ApiConfig {
                 "origins such as https://app.example.com separated by commas, or none",
                 FrameAncestors::parse,
             ),
+            inbox_url: env.parsed("POSTHORN_INBOX_URL", None, "an http or https URL", |text| {
+                portal_url(text).map(Some)
+            }),
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             endpoint_auto_disable_after: disable_after,
             endpoint_warn_after: warn_after(env, disable_after),
+            operator_organization: operator(env),
             keys: keys(env),
         };
         let after = config.endpoint_auto_disable_after;
@@ -159,6 +171,21 @@ fn portal_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.query().is_none() && url.fragment().is_none();
     (plain && matches!(url.scheme(), "http" | "https")).then_some(url)
+}
+
+/// A deployment with one organisation needs no setting.
+fn operator(env: &mut Env) -> OrganizationId {
+    let organization = OrganizationId::parse(DEFAULT_ORGANIZATION);
+    let mut known = organization.expect("the default organisation is a valid id");
+    for key in [
+        "POSTHORN_NATS_ORGANIZATION",
+        "POSTHORN_OPERATOR_ORGANIZATION",
+    ] {
+        known = env.parsed(key, known, "an organisation's id such as org_…", |text| {
+            OrganizationId::parse(text).ok()
+        });
+    }
+    known
 }
 
 /// After a mistake, which ends the process, a ring of our own stands in.

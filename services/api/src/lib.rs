@@ -3,13 +3,15 @@
 //! | Modules | Hold |
 //! | --- | --- |
 //! | [`config`], [`service`], `upkeep` | the settings, and the process |
-//! | `router`, `routes`, `scope`, `capability`, `state` | requests: what is served, and who may ask for it |
+//! | `router`, `routes`, `scope`, `credential`, `capability`, `state` | requests: what is served, and who may ask for it |
 //! | [`openapi`], `docs_page` | what is served, as a document and as a page, made from the routes |
 //! | `idempotency`, `minted`, `reply` | repeating a POST changes nothing |
 //! | `json_schema`, `openapi_import` | what event types are described with |
 //! | `import` | what becomes of objects that come from elsewhere again |
 //! | `operational`, `notices` | telling organisations what happens to their endpoints and deliveries |
 //! | [`disabling`] | disabling endpoints without a person |
+//! | `inbox` | receivers for tests |
+//! | `live` | new messages and attempts, told as they are recorded |
 //! | `portal_link` | the way into a customer's portal |
 //! | `lookup`, `paging`, `failure` | what routes have in common |
 //! | [`public`] | the JSON that callers send and receive |
@@ -21,6 +23,7 @@
 
 mod capability;
 pub mod config;
+mod credential;
 pub mod custom_headers;
 mod dashboard;
 pub mod disabling;
@@ -30,7 +33,9 @@ mod failure;
 mod fields;
 mod idempotency;
 mod import;
+mod inbox;
 mod json_schema;
+mod live;
 mod lookup;
 mod manual_delivery;
 mod minted;

@@ -34,12 +34,15 @@ const FAILURES: [(StatusCode, &str); 9] = [
 ];
 
 /// What the parts of paths name.
-const PATH_PARAMETERS: [(&str, &str); 6] = [
+const PATH_PARAMETERS: [(&str, &str); 9] = [
     ("app_id", "The application's id or uid"),
     ("endpoint_id", "The endpoint's id or uid"),
     ("msg_id", "The message's id, or its `eventId`"),
     ("attempt_id", "The attempt's id"),
     ("event_type_name", "The event type's name"),
+    ("inbox_id", "The inbox's id"),
+    ("key_id", "The API key's id"),
+    ("position", "The place that a list shows"),
     ("task_id", "The background task's id"),
 ];
 

@@ -3,6 +3,7 @@
 //! Only these types are a promise to callers; rows and bus messages are converted by hand, so that
 //! a change inside never shows outside by accident.
 
+pub mod access;
 pub mod application;
 pub mod attempt;
 pub mod authentication;
@@ -11,15 +12,22 @@ pub mod endpoint_access;
 pub mod endpoint_oauth;
 pub mod event_type;
 pub mod expunge;
+pub mod fleet;
 pub mod import;
+pub mod inbox;
 pub mod list;
+pub mod live;
 pub mod message;
 pub mod operational;
+pub mod overview;
+pub mod portal_look;
 pub mod query;
 pub mod replay;
 pub mod search;
 pub mod stats;
 pub mod task;
+pub mod waiting;
+pub mod why;
 
 use serde::{Deserialize, Deserializer};
 

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::idempotency::{self, Idempotency};
 use crate::state::ApiState;
-use crate::{dashboard, docs_page, openapi, routes};
+use crate::{credential, dashboard, docs_page, openapi, routes};
 
 /// Our routes and those of ingest, so that one base URL is enough for a client.
 pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown) -> Router {
@@ -27,9 +27,11 @@ pub(crate) fn router(state: ApiState, ingest: OpenApiRouter, shutdown: Shutdown)
     let (all, collected) = routes::router()
         .layer(from_fn_with_state(gate, idempotency::layer))
         .merge(routes::unserved().into())
-        .with_state(state)
+        .merge(routes::inbox_door::router().into())
+        .with_state(state.clone())
         .merge(ingest)
         .split_for_parts();
+    let all = all.layer(from_fn_with_state(state, credential::layer));
     let documentation = documentation(&openapi::document(collected));
     let all = all.merge(documentation).merge(dashboard);
     wrap(all, trace_context::adopt_http)

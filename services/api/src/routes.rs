@@ -1,7 +1,9 @@
 //! The routes, a file for each kind of object, with their full paths.
 
+mod api_key;
 pub(crate) mod application;
 mod attempt;
+mod browser_session;
 mod cancel;
 mod endpoint;
 mod endpoint_access;
@@ -15,14 +17,20 @@ mod event_type_schedule;
 mod example;
 mod expunge;
 mod filter;
+pub(crate) mod fleet;
 mod health;
 mod import;
 mod import_application;
 mod import_endpoint;
 mod import_event_type;
+mod inbox;
+pub(crate) mod inbox_door;
+mod live;
 mod message;
 mod operational_endpoint;
+mod overview;
 mod portal_access;
+mod portal_look;
 mod release;
 mod replay;
 mod resend;
@@ -32,6 +40,8 @@ mod stats;
 mod task;
 mod unserved;
 mod usage;
+mod waiting;
+mod why;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -58,6 +68,12 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(release::router())
         .merge(task::router())
         .merge(stats::router())
+        .merge(overview::router())
+        .merge(live::router())
+        .merge(inbox::router())
+        .merge(fleet::router())
+        .merge(waiting::router())
+        .merge(why::router())
         .merge(example::router())
         .merge(search::router())
         .merge(expunge::router())
@@ -65,6 +81,9 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(portal_access::router())
         .merge(operational_endpoint::router())
         .merge(session::router())
+        .merge(browser_session::router())
+        .merge(api_key::router())
+        .merge(portal_look::router())
         .merge(import_event_type::router())
         .merge(import_application::router())
         .merge(import_endpoint::router())

@@ -12,6 +12,7 @@ use http::request::Parts;
 use posthorn_event_schema::{ApplicationRef, OrganizationId};
 use posthorn_public_http::{ApiError, Authenticated, Caller, Scope, authenticated};
 use posthorn_signing::digest_parts;
+use posthorn_store::StoreError;
 use posthorn_store::application::{ApplicationRow, Saved};
 use posthorn_store::token::{Digest, TokenLook};
 
@@ -29,6 +30,10 @@ pub(crate) struct AnyCaller(pub(crate) Caller);
 /// A caller that speaks for a whole organisation.
 #[derive(Debug, Clone)]
 pub(crate) struct OrganizationCaller(pub(crate) OrganizationId);
+
+/// A caller that speaks for the organisation that runs the fleet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OperatorCaller;
 
 /// A caller and the application that the path names, which the caller may reach.
 #[derive(Debug, Clone)]
@@ -106,6 +111,20 @@ impl FromRequestParts<ApiState> for OrganizationCaller {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let caller = in_force(parts, state).await?;
         Authenticated(caller).organization().cloned().map(Self)
+    }
+}
+
+impl FromRequestParts<ApiState> for OperatorCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let OrganizationCaller(organization) =
+            OrganizationCaller::from_request_parts(parts, state).await?;
+        if organization == state.config.operator_organization {
+            Ok(Self)
+        } else {
+            Err(ApiError::insufficient_access())
+        }
     }
 }
 
@@ -188,20 +207,30 @@ pub(crate) async fn in_force(parts: &mut Parts, state: &ApiState) -> Result<Call
         return Ok(caller.clone());
     }
     let Authenticated(caller) = Authenticated::from_request_parts(parts, state).await?;
-    if let Scope::Application(application) = &caller.scope {
-        let look = TokenLook {
-            application,
-            session: caller.grant.session.as_deref(),
-            issued_at: caller.issued_at,
-            digest: &TokenDigest::of(parts).0,
-        };
-        let revoked = state.store.is_token_revoked(&look).await;
-        if revoked.map_err(|error| failure::store(&error))? {
-            return Err(ApiError::unauthorized());
-        }
+    let revoked = is_revoked(state, &caller, &TokenDigest::of(parts).0).await;
+    if revoked.map_err(|error| failure::store(&error))? {
+        return Err(ApiError::unauthorized());
     }
     parts.extensions.insert(InForce(caller.clone()));
     Ok(caller)
+}
+
+/// Whether a token was ended before its time, as those of portals can be.
+pub(crate) async fn is_revoked(
+    state: &ApiState,
+    caller: &Caller,
+    digest: &Digest,
+) -> Result<bool, StoreError> {
+    let Scope::Application(application) = &caller.scope else {
+        return Ok(false);
+    };
+    let look = TokenLook {
+        application,
+        session: caller.grant.session.as_deref(),
+        issued_at: caller.issued_at,
+        digest,
+    };
+    state.store.is_token_revoked(&look).await
 }
 
 /// Names a request's token: by what is signed, because a signature may have several spellings.
@@ -209,8 +238,8 @@ pub(crate) async fn in_force(parts: &mut Parts, state: &ApiState) -> Result<Call
 pub(crate) struct TokenDigest(pub(crate) Digest);
 
 impl TokenDigest {
-    fn of(parts: &Parts) -> Self {
-        let token = authenticated::bearer(parts).unwrap_or_default();
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let token = authenticated::bearer(&parts.headers).unwrap_or_default();
         let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
         Self(digest_parts(&[b"token", signed.as_bytes()]))
     }

@@ -14,10 +14,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
 use crate::disabling::Disabler;
+use crate::live::Live;
 use crate::notices;
 use crate::operational::Operational;
 use crate::reconcile::Reconciler;
 use crate::router::router;
+use crate::routes::fleet::FleetCache;
+use crate::routes::inbox_door::InboxDoor;
 use crate::snapshot::SnapshotWriter;
 use crate::state::ApiState;
 use crate::tasks::Worker;
@@ -59,6 +62,9 @@ impl Api {
                 bus: bus.clone(),
                 shutdown: context.shutdown.clone(),
             },
+            fleet: FleetCache::default(),
+            inbox_door: InboxDoor::default(),
+            live: Live::new(bus.clone(), config.keys.clone(), context.shutdown.clone()),
             store,
             bus,
             tokens,

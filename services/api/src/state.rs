@@ -8,7 +8,10 @@ use posthorn_public_http::TokenKey;
 use posthorn_store::Store;
 
 use crate::config::ApiConfig;
+use crate::live::Live;
 use crate::operational::Operational;
+use crate::routes::fleet::FleetCache;
+use crate::routes::inbox_door::InboxDoor;
 use crate::snapshot::SnapshotWriter;
 
 /// What every route has at hand.
@@ -19,6 +22,9 @@ pub(crate) struct ApiState {
     pub(crate) tokens: TokenKey,
     pub(crate) snapshots: SnapshotWriter,
     pub(crate) operational: Operational,
+    pub(crate) live: Live,
+    pub(crate) fleet: FleetCache,
+    pub(crate) inbox_door: InboxDoor,
     pub(crate) config: Arc<ApiConfig>,
 }
 

@@ -1,4 +1,5 @@
-//! Deletes what has no meaning any more: old idempotency keys, codes and ends of tokens.
+//! Deletes what has no meaning any more: old idempotency keys, codes, ends of tokens, API keys,
+//! sessions and inboxes that have ended.
 //!
 //! *Not needed* for anything to be right, only for the tables to stay small.
 
@@ -32,5 +33,7 @@ pub(crate) async fn run(store: Store, shutdown: Shutdown) {
 async fn pass(store: &Store) -> Result<(), StoreError> {
     while store.delete_expired_idempotency_keys(BATCH).await? == u64::from(BATCH) {}
     store.delete_expired_tokens().await?;
+    store.delete_ended_access().await?;
+    store.delete_ended_inboxes().await?;
     Ok(())
 }

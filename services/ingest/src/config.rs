@@ -29,8 +29,7 @@ pub struct IngestConfig {
 const DEFAULT_PORT: u16 = 8072;
 const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 const DEFAULT_IN_FLIGHT: usize = 512;
-/// The organisation that Svix's open-source server uses by default, so that its tokens fit.
-pub const DEFAULT_ORGANIZATION: &str = "org_23rb8YdGqMT0qIzpgGwdXfHirMu";
+pub use posthorn_public_http::token::DEFAULT_ORGANIZATION;
 
 impl IngestConfig {
     /// Reads the settings.

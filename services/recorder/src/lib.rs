@@ -5,6 +5,7 @@
 //! - `pump`: one reader's loop, from batch to ack.
 //! - `refuse`: what can never be written goes to REJECTED.
 //! - `upkeep`: partitions ahead of time, retention.
+//! - `figures`: what overviews show, added up.
 //!
 //! *Guarantee*: a message is acked only once its rows are committed, or its refusal is stored in
 //! REJECTED. A message that comes again changes nothing. PostgreSQL may be away for any length of
@@ -13,6 +14,7 @@
 //! `one_poisonous_row_does_not_stop_the_rest`.
 
 pub mod config;
+mod figures;
 mod pump;
 mod record;
 mod refuse;

@@ -1,4 +1,4 @@
-//! The recorder as a process: two pumps and the upkeep, until told to stop.
+//! The recorder as a process: two pumps, the upkeep and the figures, until told to stop.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::pump::Pump;
 use crate::record::Record;
-use crate::{RecorderConfig, upkeep};
+use crate::{RecorderConfig, figures, upkeep};
 
 /// The recorder, built and not yet running.
 pub struct Recorder {
@@ -83,11 +83,13 @@ impl Service for Recorder {
         };
         let events = pump(gates.events).run::<Event>(events);
         let outcomes = pump(gates.outcomes).run::<Outcome>(outcomes);
+        let figures = figures::run(store.clone(), shutdown.clone());
         let upkeep = upkeep::run(store, gates.upkeep, config.retention_days, shutdown.clone());
         tokio::try_join!(
             ended(shutdown.spawn("history_events", events)),
             ended(shutdown.spawn("history_outcomes", outcomes)),
             ended(shutdown.spawn("history_upkeep", upkeep)),
+            ended(shutdown.spawn("history_figures", figures)),
         )?;
         Ok(())
     }

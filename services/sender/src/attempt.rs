@@ -25,6 +25,7 @@ use crate::clients::Clients;
 use crate::endpoint::Endpoints;
 use crate::follow_up::{self, FollowUp};
 use crate::lanes::{Finish, Lesson};
+use crate::lease::Term;
 use crate::receiver::Receiver;
 use crate::record;
 use crate::request::{self, DeliveryRequest, Style};
@@ -86,16 +87,21 @@ enum Target {
 }
 
 impl Attempts {
-    /// Makes the delivery's next attempt, or ends the delivery without one.
+    /// Makes the delivery's next attempt, or ends the delivery without one. Nothing is sent once the
+    /// term has ended in which its partition was claimed.
     ///
     /// *Guarantee*: after `Ok`, what follows is stored, and the job may be acked or the waiting
     /// delivery deleted. Shown by `killing_each_service_under_load_loses_nothing`.
     ///
     /// # Errors
     /// [`Kept`] when a failure of our own prevents it.
-    pub async fn run(&self, job: &DeliveryJob) -> Result<Ended, Kept> {
-        match self.target(job).await? {
-            Target::Ready(receiver) => self.attempt(job, &receiver).await,
+    pub(crate) async fn run(&self, job: &DeliveryJob, term: &Term) -> Result<Ended, Kept> {
+        let target = self.target(job).await?;
+        if !term.is_valid() {
+            return Err(Kept);
+        }
+        match target {
+            Target::Ready(receiver) => self.attempt(job, &receiver, term).await,
             Target::Cancel(reason) => self.cancel(job, reason).await,
         }
     }
@@ -159,7 +165,12 @@ impl Attempts {
         }
     }
 
-    async fn attempt(&self, job: &DeliveryJob, receiver: &Receiver) -> Result<Ended, Kept> {
+    async fn attempt(
+        &self,
+        job: &DeliveryJob,
+        receiver: &Receiver,
+        term: &Term,
+    ) -> Result<Ended, Kept> {
         let client = self.client(receiver)?;
         let started_at = now();
         let request = match receiver {
@@ -172,6 +183,10 @@ impl Attempts {
             Ok(request) => self.post(job, receiver, &client, request).await?,
             Err(words) => Timed::not_sent(words),
         };
+        if classify::failure(&timed.answer).is_some() && !term.is_valid() {
+            // Whoever owns the partition now makes this attempt and decides what follows.
+            return Err(Kept);
+        }
         let ended_at = now();
         let FollowUp {
             decision,

@@ -8,9 +8,9 @@ use posthorn_event_schema::{DeliveryJob, Partition};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::job::keep_alive_during;
+use crate::lease::Tenure;
 use crate::partition::Shared;
 use crate::report::{Happened, Taken};
 use crate::unreadable;
@@ -22,25 +22,25 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of one pull; above the largest message that NATS carries by default, so that any fits.
 const PULL_BYTES: usize = 4 * 1024 * 1024;
 
-/// Starts taking jobs until `stop`; the task ends once nothing more will be reported.
+/// Starts taking jobs until the tenure ends; the task ends once nothing more will be reported.
 ///
-/// If it panics, `stop` is cancelled: an owner without an intake would hold its partition idle.
+/// If it panics, the tenure ends, too: an owner without an intake would hold its partition idle.
 pub(crate) fn start(
     partition: Partition,
     shared: &Arc<Shared>,
-    stop: &CancellationToken,
+    tenure: &Tenure,
     report: &UnboundedSender<Happened>,
 ) -> JoinHandle<()> {
     let intake = Intake {
         partition,
         shared: Arc::clone(shared),
-        stop: stop.clone(),
+        tenure: tenure.clone(),
         report: report.clone(),
         hands: Arc::new(Semaphore::new(shared.pull_window)),
     };
-    let stop_at_end = stop.clone().drop_guard();
+    let at_end = tenure.end_at_drop();
     shared.shutdown.spawn("intake", async move {
-        let _at_end = stop_at_end;
+        let _at_end = at_end;
         intake.run().await;
     })
 }
@@ -48,7 +48,7 @@ pub(crate) fn start(
 struct Intake {
     partition: Partition,
     shared: Arc<Shared>,
-    stop: CancellationToken,
+    tenure: Tenure,
     report: UnboundedSender<Happened>,
     /// Jobs taken that the partition has not decided on.
     hands: Arc<Semaphore>,
@@ -57,10 +57,10 @@ struct Intake {
 impl Intake {
     async fn run(self) {
         let mut jobs = None;
-        while !self.stop.is_cancelled() {
+        while !self.tenure.is_over() {
             let pulled = tokio::select! {
                 pulled = self.pull(&mut jobs) => pulled,
-                () = self.stop.cancelled() => return,
+                () = self.tenure.over() => return,
             };
             if let Err(error) = pulled {
                 tracing::debug!(partition = %self.partition, error = %error, "pull failed");

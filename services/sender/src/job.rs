@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::{Instrument, Span};
 
 use crate::attempt::{Kept, OUR_FAILURE_PAUSE};
+use crate::lease::Term;
 use crate::partition::Shared;
 use crate::places::Kind;
 use crate::report::{Happened, Report, Taken};
@@ -22,6 +23,7 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(ACK_WAIT.as_secs() /
 /// *Guarantee*: it is acked only after what follows from its attempt is stored.
 pub(crate) async fn run(
     shared: Arc<Shared>,
+    term: Term,
     taken: Box<Taken>,
     reports: UnboundedSender<Happened>,
 ) {
@@ -43,11 +45,13 @@ pub(crate) async fn run(
     let work = async {
         let _place = shared.places.take(Kind::Fresh).await;
         drop((hand, room));
-        shared.attempts.run(&job).await
+        shared.attempts.run(&job, &term).await
     };
     let ended = keep_alive_during(&message, work.instrument(span)).await;
     match ended {
         Ok(_) => message.ack().await,
+        // Its new owner may have been handed it meanwhile; giving it back would take it away.
+        Err(Kept) if !term.is_valid() => {}
         Err(Kept) => message.give_back(OUR_FAILURE_PAUSE).await,
     }
     drop(bytes);

@@ -8,8 +8,10 @@
 //! newer jobs join the end of that lane. Deliveries waiting for a retry stand in lanes of their own.
 //! Lanes are read head by head: nothing of them is in memory but a count, a place and a time.
 //!
-//! Endpoints with work take turns, one start each, so a busy one cannot hold up the others.
+//! Endpoints with work take turns, one start each, so a busy one cannot hold up the others. So do those
+//! whose lanes cannot be read because the process has as many visits to lanes as it may.
 
+mod blocked;
 mod endpoint;
 mod health;
 mod step;
@@ -18,12 +20,13 @@ mod throttle;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
-use posthorn_event_schema::subject::{Lane, WaitingSubject};
+use posthorn_event_schema::subject::{Lane, Rank, WaitingSubject};
 use posthorn_event_schema::{EndpointId, Timestamp};
 
 pub use health::{Lesson, Sign};
 pub use step::{Finish, Head, Limits, Offer, Origin, Start};
 
+use blocked::Blocked;
 use endpoint::{Endpoint, Next};
 
 /// The state of all endpoints of a partition that have anything going on.
@@ -34,6 +37,7 @@ pub struct Lanes<J> {
     /// Those that get one delivery at a time, in order; not forgotten when nothing goes on there.
     fifo: HashSet<EndpointId>,
     ready: VecDeque<EndpointId>,
+    blocked: Blocked,
     timers: BinaryHeap<Reverse<(Timestamp, EndpointId)>>,
     queued: usize,
     breakers_opened: u64,
@@ -48,6 +52,7 @@ impl<J> Lanes<J> {
             endpoints: HashMap::new(),
             fifo: HashSet::new(),
             ready: VecDeque::new(),
+            blocked: Blocked::default(),
             timers: BinaryHeap::new(),
             queued: 0,
             breakers_opened: 0,
@@ -264,8 +269,14 @@ impl<J> Lanes<J> {
         self.tidy(id, now);
     }
 
-    /// The next thing that may start; endpoints take turns.
-    pub fn next_start(&mut self, now: Timestamp) -> Option<Start<J>> {
+    /// The next thing that may start; endpoints take turns. `room` tells whether the process has room
+    /// for one more visit to a lane of that rank: if so, that is what starts. Who got none is asked
+    /// again after [`Lanes::has_room`].
+    pub fn next_start(
+        &mut self,
+        now: Timestamp,
+        mut room: impl FnMut(Rank) -> bool,
+    ) -> Option<Start<J>> {
         self.fire_timers(now);
         while let Some(id) = self.ready.pop_front() {
             let Some(endpoint) = self.endpoints.get_mut(&id) else {
@@ -273,7 +284,19 @@ impl<J> Lanes<J> {
             };
             endpoint.is_ready = false;
             let bounds = (self.limits.endpoint_in_flight, self.fifo.contains(&id));
-            if let Some(start) = Self::start(&id, endpoint, bounds, now) {
+            let mut lacking = Vec::new();
+            let mut has_room = |rank| {
+                let has = room(rank);
+                lacking.extend((!has).then_some(rank));
+                has
+            };
+            let start = Self::start(&id, endpoint, bounds, now, &mut has_room);
+            for rank in lacking {
+                if !std::mem::replace(endpoint.lacks.of(rank), true) {
+                    self.blocked.of(rank).push_back(id.clone());
+                }
+            }
+            if let Some(start) = start {
                 self.queued -= usize::from(matches!(start, Start::Job(_)));
                 self.wake(&id);
                 return Some(start);
@@ -281,6 +304,25 @@ impl<J> Lanes<J> {
             self.tidy(&id, now);
         }
         None
+    }
+
+    /// There is room for a visit to a lane of that rank: who waits for it longest may ask again. False
+    /// if nobody does.
+    pub fn has_room(&mut self, rank: Rank) -> bool {
+        while let Some(id) = self.blocked.of(rank).pop_front() {
+            if let Some(endpoint) = self.endpoints.get_mut(&id)
+                && std::mem::take(endpoint.lacks.of(rank))
+            {
+                self.wake(&id);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether anybody waits for room for a visit to a lane of that rank.
+    pub fn lacks_room(&mut self, rank: Rank) -> bool {
+        !self.blocked.of(rank).is_empty()
     }
 
     /// When to ask [`Lanes::next_start`] again if nothing happens before.
@@ -294,8 +336,9 @@ impl<J> Lanes<J> {
         endpoint: &mut Endpoint<J>,
         (cap, fifo): (usize, bool),
         now: Timestamp,
+        has_room: &mut impl FnMut(Rank) -> bool,
     ) -> Option<Start<J>> {
-        match endpoint.next(cap, fifo, now)? {
+        match endpoint.next(cap, fifo, now, has_room)? {
             Next::Job => {
                 let job = endpoint.queue.pop_front()?;
                 endpoint.start(None, now);

@@ -1,14 +1,18 @@
 //! Which partitions this sender owns.
 //!
-//! Every sender says in regular heartbeats that it lives and which partitions it holds; an entry
-//! that is not renewed expires. The living split the partitions by rendezvous hashing, so a sender
-//! that joins or leaves moves only its own share.
+//! Every sender says in regular heartbeats ([`heart`](crate::heart)) that it lives and which
+//! partitions it holds; an entry that is not renewed expires. The living split the partitions by
+//! rendezvous hashing, so a sender that joins or leaves moves only its own share.
 //!
 //! A partition is taken only when no other living sender says that it holds it. Claiming means
 //! saying so first and then looking again: of two that claim at once, at least one sees the other
 //! and steps back. A partition is let go only when its work in flight has ended. So a hand-over
 //! between living senders is without overlap, and after a death it takes [`MEMBER_TTL`] and a
 //! heartbeat.
+//!
+//! A sender whose heartbeats do not arrive, or that was frozen, stops by itself before the others may
+//! begin ([`lease`](crate::lease)): it starts no attempt any more, and claims anew when it is back.
+//! Shown by `a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight`.
 //!
 //! What a lost race would cost is a duplicate, never a loss: the queue decides what is done.
 //!
@@ -18,18 +22,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::members::{Member, Members};
+use posthorn_bus::members::Members;
 use posthorn_bus::{Bus, BusError};
 use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{error_chain, metric};
 use posthorn_event_schema::Partition;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::heart::Heart;
+use crate::lease::{HEARTBEAT, Lease, Tenure};
 use crate::partition::{Owner, Shared};
-
-/// How often a sender says that it lives; a third of the time after which it counts as dead.
-const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// How often a sender that leaves looks whether its partitions are empty.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
@@ -66,7 +70,7 @@ fn plan(
 
 /// A partition that this sender holds.
 struct Held {
-    stop: CancellationToken,
+    tenure: Tenure,
     task: JoinHandle<()>,
 }
 
@@ -74,6 +78,8 @@ struct Held {
 pub(crate) struct Ownership {
     me: Arc<str>,
     members: Members,
+    heart: Heart,
+    lease: Arc<Lease>,
     shared: Arc<Shared>,
     held: BTreeMap<Partition, Held>,
     gate: Gate,
@@ -87,9 +93,12 @@ impl Ownership {
         gate: Gate,
     ) -> Result<Self, BusError> {
         let members = bus.members().await?;
+        let lease = Arc::new(Lease::default());
         Ok(Self {
+            heart: Heart::new(Arc::clone(&me), members.clone(), Arc::clone(&lease)),
             me,
             members,
+            lease,
             shared,
             held: BTreeMap::new(),
             gate,
@@ -99,13 +108,19 @@ impl Ownership {
     /// Owns partitions until shutdown, then lets all of them go and leaves.
     pub(crate) async fn run(mut self) {
         let shutdown = self.shared.shutdown.clone();
+        let at_end = CancellationToken::new();
+        let beating = self.heart.clone().run(at_end.clone());
+        let beating = shutdown.spawn("heartbeat", beating);
+        // Also in a panic: a sender that looks after nothing must not seem to live.
+        let at_end = at_end.drop_guard();
         while !shutdown.is_requested() {
             match self.round().await {
-                Ok(()) => self.gate.ready(),
+                Ok(true) => self.gate.ready(),
+                Ok(false) => self.gate.unready("no heartbeat could be sent"),
                 Err(error) => {
                     let reason = error_chain::chain(&error);
-                    tracing::warn!(reason, "no heartbeat");
-                    self.gate.unready("no heartbeat could be sent");
+                    tracing::warn!(reason, "the senders could not be listed");
+                    self.gate.unready("the senders could not be listed");
                 }
             }
             tokio::select! {
@@ -113,25 +128,42 @@ impl Ownership {
                 () = shutdown.requested() => {}
             }
         }
-        self.leave().await;
+        self.let_all_go().await;
+        drop(at_end);
+        // Its panic would have been logged; the entry then expires by itself.
+        beating.await.ok();
+        if let Err(error) = self.members.leave(&self.me).await {
+            tracing::warn!(error = %error, "not left, the entry expires by itself");
+        }
     }
 
-    async fn round(&mut self) -> Result<(), BusError> {
-        self.held.retain(|_, held| !held.task.is_finished());
-        self.say(BTreeSet::new()).await?;
+    /// Looks who lives, and changes what this sender holds; tells whether it has a valid lease.
+    async fn round(&mut self) -> Result<bool, BusError> {
+        self.forget_ended();
+        self.heart.say(self.holds()).await;
+        if !self.lease.check(Instant::now()) && !self.heart.beat().await {
+            return Ok(false);
+        }
         let others = self.others().await?;
-        let held = self.held.keys().copied().collect();
-        let plan = plan(&self.me, &others, &held);
+        let plan = plan(&self.me, &others, &self.holds());
         for partition in &plan.release {
             if let Some(held) = self.held.get(partition) {
-                held.stop.cancel();
+                held.tenure.end();
             }
         }
         if !plan.claim.is_empty() {
-            self.claim(plan.claim).await?;
+            self.claim(&plan.claim).await?;
         }
         self.report();
-        Ok(())
+        Ok(true)
+    }
+
+    fn holds(&self) -> BTreeSet<Partition> {
+        self.held.keys().copied().collect()
+    }
+
+    fn forget_ended(&mut self) {
+        self.held.retain(|_, held| !held.task.is_finished());
     }
 
     fn report(&self) {
@@ -142,31 +174,26 @@ impl Ownership {
     }
 
     /// Says first that it holds the partitions, then looks whether somebody else says so, too.
-    async fn claim(&mut self, wanted: BTreeSet<Partition>) -> Result<(), BusError> {
-        self.say(wanted.clone()).await?;
+    async fn claim(&mut self, wanted: &BTreeSet<Partition>) -> Result<(), BusError> {
+        // From before the claim is made: if the lease runs out meanwhile, nothing is claimed.
+        let term = self.lease.term();
+        let holds = self.holds();
+        if !self.heart.say(holds.union(wanted).copied().collect()).await {
+            return Ok(());
+        }
         let others = self.others().await?;
         let taken = |partition: &Partition| others.values().any(|holds| holds.contains(partition));
-        let (lost, won): (Vec<_>, Vec<_>) = wanted.into_iter().partition(taken);
+        let (lost, won): (Vec<_>, Vec<_>) = wanted.iter().copied().partition(taken);
         tracing::info!(won = won.len(), lost = lost.len(), "partitions claimed");
         for partition in won {
-            let stop = CancellationToken::new();
-            let owner = Owner::new(partition, Arc::clone(&self.shared), stop.clone());
+            let tenure = term.tenure();
+            let owner = Owner::new(partition, Arc::clone(&self.shared), tenure.clone());
             let task = self.shared.shutdown.spawn("partition", owner.run());
-            self.held.insert(partition, Held { stop, task });
+            self.held.insert(partition, Held { tenure, task });
         }
-        if lost.is_empty() {
-            Ok(())
-        } else {
-            self.say(BTreeSet::new()).await
-        }
-    }
-
-    async fn say(&self, also: BTreeSet<Partition>) -> Result<(), BusError> {
-        let holds = self.held.keys().copied().chain(also).collect();
-        self.members
-            .heartbeat(&self.me, &Member { holds })
-            .await
-            .map(drop)
+        // Takes back what was lost.
+        self.heart.say(self.holds()).await;
+        Ok(())
     }
 
     async fn others(&self) -> Result<BTreeMap<String, BTreeSet<Partition>>, BusError> {
@@ -179,24 +206,13 @@ impl Ownership {
 
     /// Lets all partitions go. Until the last of them is empty we go on saying that we hold it:
     /// a successor that began earlier would repeat what is in flight here.
-    async fn leave(mut self) {
+    async fn let_all_go(&mut self) {
         for held in self.held.values() {
-            held.stop.cancel();
+            held.tenure.end();
         }
-        let mut beats = tokio::time::interval(HEARTBEAT);
         while !self.held.is_empty() {
-            tokio::select! {
-                () = tokio::time::sleep(DRAIN_LOOK) => {}
-                _ = beats.tick() => {
-                    if let Err(error) = self.say(BTreeSet::new()).await {
-                        tracing::warn!(error = %error, "no heartbeat while draining");
-                    }
-                }
-            }
-            self.held.retain(|_, held| !held.task.is_finished());
-        }
-        if let Err(error) = self.members.leave(&self.me).await {
-            tracing::warn!(error = %error, "not left, the entry expires by itself");
+            tokio::time::sleep(DRAIN_LOOK).await;
+            self.forget_ended();
         }
     }
 }

@@ -10,20 +10,21 @@ use std::time::Duration;
 use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
-use posthorn_event_schema::subject::{Lane, WaitingSubject};
+use posthorn_event_schema::subject::{Lane, Rank, WaitingSubject};
 use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp, Trigger};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::{self, KEEP_ALIVE};
 use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
+use crate::lease::Tenure;
 use crate::memory::Memory;
 use crate::ordered::{self, Line, Moved, Ordered};
 use crate::pace::Pace;
 use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
+use crate::room::{Queue, Rooms};
 use crate::{intake, parking, visit};
 
 /// How often a partition's waiting room is listed anew, in case that what we know of it is wrong:
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) pull_window: usize,
     pub(crate) places: Places,
+    pub(crate) rooms: Rooms,
     pub(crate) pace: Pace,
     pub(crate) memory: Memory,
 }
@@ -48,9 +50,11 @@ pub(crate) struct Shared {
 pub(crate) struct Owner {
     partition: Partition,
     shared: Arc<Shared>,
-    stop: CancellationToken,
+    tenure: Tenure,
     lanes: Lanes<Box<Taken>>,
     ordered: Ordered,
+    /// Where it waits for room to visit lanes.
+    room: Queue,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
     in_hand: HashSet<String>,
     /// Tasks that have yet to report.
@@ -60,12 +64,13 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn new(partition: Partition, shared: Arc<Shared>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(partition: Partition, shared: Arc<Shared>, tenure: Tenure) -> Self {
         let (report, reports) = unbounded_channel();
         Self {
             partition,
-            stop,
+            tenure,
             lanes: Lanes::new(shared.limits),
+            room: shared.rooms.queue(),
             shared,
             ordered: Ordered::default(),
             in_hand: HashSet::new(),
@@ -82,23 +87,22 @@ impl Owner {
         if self.learn_lanes().await.is_none() {
             return;
         }
-        let intake = intake::start(self.partition, &self.shared, &self.stop, &self.report);
+        let intake = intake::start(self.partition, &self.shared, &self.tenure, &self.report);
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
         let mut releases = tokio::time::interval(RELEASES);
         let mut revision = 0;
         let mut relist = tokio::time::interval_at(Instant::now() + RELIST, RELIST);
-        while !self.stop.is_cancelled() {
-            while let Some(start) = self.lanes.next_start(now()) {
-                self.launch(start);
-            }
+        while !self.tenure.is_over() {
+            self.start();
             let timer = self.until_timer();
             tokio::select! {
                 Some(happened) = self.reports.recv() => self.take(happened),
+                () = self.room.found() => {}
                 () = tokio::time::sleep(timer) => {}
                 _ = keep_alive.tick() => self.keep_queued_alive().await,
                 _ = relist.tick() => self.relist(),
                 _ = releases.tick() => self.release(&mut revision),
-                () = self.stop.cancelled() => {}
+                () = self.tenure.over() => {}
             }
             while let Ok(happened) = self.reports.try_recv() {
                 self.take(happened);
@@ -124,7 +128,7 @@ impl Owner {
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                () = self.stop.cancelled() => return None,
+                () = self.tenure.over() => return None,
             }
         }
     }
@@ -158,9 +162,9 @@ impl Owner {
 
     fn move_jobs(&mut self, line: &Line, pause: Duration) {
         self.running += 1;
-        let (stop, report) = (self.stop.clone(), self.report.clone());
+        let (tenure, report) = (self.tenure.clone(), self.report.clone());
         let shared = Arc::clone(&self.shared);
-        let moving = ordered::move_jobs(shared, line.clone(), pause, stop, report);
+        let moving = ordered::move_jobs(shared, line.clone(), pause, tenure, report);
         self.shared.shutdown.spawn("move jobs", moving);
     }
 
@@ -179,7 +183,7 @@ impl Owner {
                 }
             });
         }
-        if let Some(pause) = again.filter(|_| !self.stop.is_cancelled()) {
+        if let Some(pause) = again.filter(|_| !self.tenure.is_over()) {
             self.move_jobs(line, pause);
         }
     }
@@ -284,7 +288,7 @@ impl Owner {
         self.lanes.finished(endpoint, origin, finish, now);
         let opened = self.lanes.take_breakers_opened();
         metric::Counter::SenderBreakersOpened.add(opened, &[]);
-        if !self.stop.is_cancelled() {
+        if !self.tenure.is_over() {
             for taken in self.lanes.held_jobs(endpoint, now) {
                 self.park(taken, Lane::Next);
             }
@@ -292,7 +296,7 @@ impl Owner {
     }
 
     fn offer(&mut self, mut taken: Box<Taken>) {
-        if self.stop.is_cancelled() {
+        if self.tenure.is_over() {
             return;
         }
         let endpoint = taken.job.meta.endpoint.clone();
@@ -336,16 +340,45 @@ impl Owner {
         self.shared.shutdown.spawn("park", parking);
     }
 
+    /// Starts whatever may start now.
+    fn start(&mut self) {
+        loop {
+            let room = &mut self.room;
+            let start = self.lanes.next_start(now(), |rank| room.ask(rank));
+            if let Some(start) = start {
+                self.launch(start);
+            } else if !self.use_room() {
+                return;
+            }
+        }
+    }
+
+    /// Lets those have room who wait for it; whether that may have started something.
+    fn use_room(&mut self) -> bool {
+        let mut used = false;
+        for rank in Rank::ALL {
+            if !self.lanes.lacks_room(rank) {
+                self.room.leave(rank);
+            } else if self.room.ask(rank) {
+                used |= self.lanes.has_room(rank);
+            }
+        }
+        used
+    }
+
     fn launch(&mut self, start: Start<Box<Taken>>) {
         self.running += 1;
         let (shared, report) = (Arc::clone(&self.shared), self.report.clone());
         match start {
             Start::Job(taken) => {
-                let attempt = job::run(shared, taken, report);
+                let term = self.tenure.term().clone();
+                let attempt = job::run(shared, term, taken, report);
                 self.shared.shutdown.spawn("attempt", attempt);
             }
             Start::Head { lane, from } => {
-                let visit = visit::visit(shared, lane, from, self.stop.clone(), report);
+                let room = self.room.take(lane.lane.rank());
+                let tenure = self.tenure.clone();
+                let visit = visit::visit(shared, lane, from, room, tenure, report);
                 self.shared.shutdown.spawn("visit", visit);
             }
         }
@@ -364,8 +397,14 @@ impl Owner {
 
     /// Gives back what has not begun and waits for what has.
     async fn wind_down(&mut self) {
+        for rank in Rank::ALL {
+            self.room.leave(rank);
+        }
         for taken in self.lanes.drain_queues() {
-            taken.message.give_back(Duration::ZERO).await;
+            // A new owner may have been handed it meanwhile; giving it back would take it away.
+            if self.tenure.term().is_valid() {
+                taken.message.give_back(Duration::ZERO).await;
+            }
         }
         while self.running > 0 {
             let Some(happened) = self.reports.recv().await else {

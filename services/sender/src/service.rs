@@ -19,6 +19,7 @@ use crate::pace::Pace;
 use crate::partition::Shared;
 use crate::places::Places;
 use crate::request::Style;
+use crate::room::Rooms;
 
 /// The sender, built and not yet running.
 pub struct Sender {
@@ -56,6 +57,7 @@ impl Sender {
             schedule: Arc::new(config.retry_schedule.clone()),
             withdrawn: Arc::default(),
         };
+        let [_, parked, retry, replay] = config.places();
         let shared = Arc::new(Shared {
             bus: bus.clone(),
             attempts,
@@ -67,6 +69,7 @@ impl Sender {
             },
             pull_window: config.pull_window,
             places: Places::new(config.places()),
+            rooms: Rooms::new([parked, retry, replay]),
             pace: Pace::new(config.pace),
             memory: Memory::new(config.queue, config.queue_bytes),
         });

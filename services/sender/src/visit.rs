@@ -7,13 +7,14 @@ use posthorn_bus::trace_context;
 use posthorn_bus::waiting::Waiting;
 use posthorn_event_schema::subject::WaitingSubject;
 use posthorn_event_schema::{DeliveryJob, FrameError};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::attempt::{Ended, Kept};
 use crate::job::job_span;
 use crate::lanes::Head;
+use crate::lease::{Tenure, Term};
 use crate::partition::{Shared, now};
 use crate::places::Kind;
 use crate::report::{Happened, Report};
@@ -24,16 +25,18 @@ use crate::unreadable;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads the head of a lane once there is a place in flight, and attempts it if it is due; what has
-/// no place yet when `stop` is cancelled is left as it is.
+/// no place yet when the tenure ends is left as it is.
 ///
 /// *Guarantee*: the delivery is deleted only after what follows from its attempt is stored.
 pub(crate) async fn visit(
     shared: Arc<Shared>,
     lane: WaitingSubject,
     from: u64,
-    stop: CancellationToken,
+    room: Option<OwnedSemaphorePermit>,
+    tenure: Tenure,
     reports: UnboundedSender<Happened>,
 ) {
+    let _room = room;
     let read = |head| Happened::HeadRead {
         endpoint: lane.endpoint.clone(),
         lane: lane.lane,
@@ -54,7 +57,7 @@ pub(crate) async fn visit(
     // Nothing was taken yet, and a partition that is handed over must not wait for turns.
     let _place = tokio::select! {
         place = turn => place,
-        () = stop.cancelled() => return,
+        () = tenure.over() => return,
     };
     let waiting = match shared.bus.waiting_next(&lane, from).await {
         Ok(Some(waiting)) => waiting,
@@ -86,7 +89,7 @@ pub(crate) async fn visit(
     let due = job.as_ref().map_or(now(), |job| job.meta.not_before);
     report.tell_first(read(Head::Due { sequence, due }), ended_with(Err(Kept)));
     let ended = match job {
-        Ok(job) => attempt(&shared, &waiting, &job).await,
+        Ok(job) => attempt(&shared, tenure.term(), &waiting, &job).await,
         Err(error) => set_aside(&shared, &lane, &waiting, &error).await,
     };
     // What is kept stays in the waiting room, and is read again.
@@ -96,10 +99,15 @@ pub(crate) async fn visit(
     report.tell(ended_with(ended));
 }
 
-async fn attempt(shared: &Shared, waiting: &Waiting, job: &DeliveryJob) -> Result<Ended, Kept> {
+async fn attempt(
+    shared: &Shared,
+    term: &Term,
+    waiting: &Waiting,
+    job: &DeliveryJob,
+) -> Result<Ended, Kept> {
     let span = job_span(job, "process retries", "waiting");
     trace_context::adopt(&span, Some(&waiting.headers));
-    shared.attempts.run(job).instrument(span).await
+    shared.attempts.run(job, term).instrument(span).await
 }
 
 async fn set_aside(

@@ -2,11 +2,13 @@
 //!
 //! - [`topology`]: streams, consumers and buckets as data, made to exist by [`Bus::ensure`].
 //! - [`publisher`]: typed publishes that return once the message is stored.
-//! - [`rejection`]: refused input, kept with its reason.
+//! - [`rejection`]: refused input, kept with its reason; [`rejected`]: reading it.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
 //! - [`waiting`]: the waiting room, read by the owner of a partition at its own pace.
 //! - [`config_bucket`], [`snapshot`]: the configuration that the hot path reads.
 //! - [`idempotency`]: which keys were used, for whom and with what result.
+//! - [`fleet`]: how full the streams are, and how far behind their readers.
+//! - [`live`]: outcomes seen the moment they are stored.
 //! - [`members`]: which senders live, and which partitions each of them holds.
 //! - [`trace_context`]: one trace per event, carried in message headers.
 //!
@@ -21,10 +23,13 @@ pub mod config_bucket;
 mod connect;
 pub mod consumer;
 mod error;
+pub mod fleet;
 pub mod idempotency;
+pub mod live;
 pub mod members;
 pub mod ordered;
 pub mod publisher;
+pub mod rejected;
 pub mod rejection;
 pub mod requests;
 pub mod snapshot;

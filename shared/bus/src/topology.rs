@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{ContextBuilder, CreateStreamError, CreateStreamErrorKind};
-use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, RetentionPolicy};
+use async_nats::jetstream::stream::{
+    Config as StreamConfig, DiscardPolicy, Republish, RetentionPolicy,
+};
 use async_nats::jetstream::{self, ErrorCode, kv};
 use posthorn_event_schema::{Partition, subject};
 
@@ -107,6 +109,7 @@ impl Stream {
             max_bytes,
             num_replicas: bus.replicas,
             duplicate_window,
+            republish: (self == Self::Outcomes).then(live),
             allow_message_schedules: self == Self::Scheduled,
             // Each schedule replaces an earlier one on its subject.
             allow_rollup: self == Self::Scheduled,
@@ -114,6 +117,15 @@ impl Stream {
             allow_direct: matches!(self, Self::Waiting | Self::Rejected),
             ..StreamConfig::default()
         }
+    }
+}
+
+/// OUTCOMES is repeated for those who watch: a work queue has no place for a second reader.
+fn live() -> Republish {
+    Republish {
+        source: subject::OUTCOMES_FILTER.to_owned(),
+        destination: subject::LIVE_OUTCOMES_FILTER.to_owned(),
+        headers_only: false,
     }
 }
 

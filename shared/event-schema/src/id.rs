@@ -154,6 +154,14 @@ id_type!(
     /// One piece of work that the API does in the background.
     TaskId, "qtask_"
 );
+id_type!(
+    /// A key with which an organisation calls the API.
+    ApiKeyId, "key_"
+);
+id_type!(
+    /// A receiver for tests.
+    InboxId, "inbox_"
+);
 text_type!(
     /// An event, unique within its application: `event_…` from the native doors, `msg_…` from the
     /// Svix-compatible one, or the id that the producer chose.

@@ -47,6 +47,11 @@ pub enum Rank {
     Replay,
 }
 
+impl Rank {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::First, Self::Retry, Self::Replay];
+}
+
 impl Lane {
     /// Deliveries due within one of these share a lane, and may be so much late. Well below the
     /// minute before a deadline at which a last attempt is made.

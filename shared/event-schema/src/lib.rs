@@ -47,8 +47,8 @@ pub use event_object::{EventObject, NativeEvent, NativeEventError};
 pub use event_type::{Channel, EventType, NameError};
 pub use frame::FrameError;
 pub use id::{
-    ApplicationId, ApplicationRef, AttemptId, DeliveryId, EndpointId, EventId, IdError,
-    OrganizationId, ProducerKey, RejectionId, RunId, TaskId, Uid,
+    ApiKeyId, ApplicationId, ApplicationRef, AttemptId, DeliveryId, EndpointId, EventId, IdError,
+    InboxId, OrganizationId, ProducerKey, RejectionId, RunId, TaskId, Uid,
 };
 pub use job::{DeliveryJob, JobMeta};
 pub use ordering_key::{OrderingKey, OrderingLine};

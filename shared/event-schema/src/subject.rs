@@ -27,6 +27,8 @@ pub const SCHEDULED_FILTER: &str = "scheduled.>";
 pub const SCHEDULED_DUE_FILTER: &str = "scheduled.due.>";
 /// All of OUTCOMES.
 pub const OUTCOMES_FILTER: &str = "outcomes.>";
+/// Where the server repeats OUTCOMES for whoever listens.
+pub const LIVE_OUTCOMES_FILTER: &str = "live.outcomes.>";
 /// All of REJECTED.
 pub const REJECTED_FILTER: &str = "rejected.>";
 /// Longest subject that a producer may use, in bytes.

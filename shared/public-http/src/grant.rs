@@ -21,7 +21,8 @@ pub enum Capability {
 }
 
 impl Capability {
-    const ALL: [Self; 6] = [
+    /// All of them.
+    pub const ALL: [Self; 6] = [
         Self::ViewBase,
         Self::ViewEndpointSecret,
         Self::ManageEndpointSecret,

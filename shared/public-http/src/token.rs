@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::{Capability, Grant};
 
+/// The organisation of a deployment that has only one. *Source*: Svix's open-source server, whose
+/// tokens then work here.
+pub const DEFAULT_ORGANIZATION: &str = "org_23rb8YdGqMT0qIzpgGwdXfHirMu";
 const SECRET_KEY: &str = "POSTHORN_JWT_SECRET";
 /// A shorter secret can be guessed: HS256 wants as many bytes as its digest has.
 /// *Source*: RFC 7518, section 3.2.

@@ -12,6 +12,7 @@ use tokio_postgres::types::Json;
 
 use crate::application::{Metadata, Saved, saved};
 use crate::disabling::{AutoDisabled, read_auto_disabled};
+use crate::history::Audience;
 use crate::listing::{Listing, Order};
 use crate::pool::Transaction;
 use crate::{Page, Slice, Store, StoreError, column};
@@ -219,6 +220,23 @@ impl Store {
         let ids: Vec<&str> = ids.iter().map(EndpointId::as_str).collect();
         let mut client = self.client().await?;
         let rows = client.query(&sql, &[&application.as_str(), &ids]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Finds endpoints by id among those of an application or of an organisation, deleted ones too.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn endpoints_of(
+        &self,
+        audience: Audience<'_>,
+        ids: &[EndpointId],
+    ) -> Result<Vec<EndpointRow>, StoreError> {
+        let (condition, scope) = audience.condition();
+        let sql = format!("SELECT {COLUMNS} FROM endpoints WHERE {condition} AND id = ANY($2)");
+        let ids: Vec<&str> = ids.iter().map(EndpointId::as_str).collect();
+        let mut client = self.client().await?;
+        let rows = client.query(&sql, &[&scope, &ids]).await?;
         rows.iter().map(read).collect()
     }
 

@@ -21,8 +21,12 @@ mod expunge;
 mod facts;
 mod fanouts;
 mod figures;
+mod overview;
 mod replay;
+mod rollup;
 mod state;
+mod waiting;
+mod why;
 mod window;
 mod write_aftermath;
 mod write_attempts;
@@ -40,5 +44,10 @@ pub use events::{Body, Content, EventFilter, EventPlace, StoredEvent};
 pub use expunge::EXPUNGED_RESPONSE;
 pub use fanouts::FanoutDecision;
 pub use figures::{Figures, FiguresByType, Span};
+pub use overview::{
+    Audience, Counts, FailedAttempt, Latency, Overview, Range, Resolution, Summary, WorstEndpoint,
+};
 pub use replay::{Fate, Replay, ReplayEvent, ReplayPosition};
 pub use state::DeliveryState;
+pub use waiting::{Calendar, WaitingAt, WaitingDelivery, WaitingEndpoint};
+pub use why::EventEndpoint;

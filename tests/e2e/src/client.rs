@@ -100,6 +100,14 @@ impl Client {
         }
     }
 
+    /// Sends a request and returns the answer's status, whether or not the answer has an end.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn status(request: reqwest::RequestBuilder) -> u16 {
+        request.send().await.expect("an answer").status().as_u16()
+    }
+
     /// Asks for something.
     pub async fn get(&self, path: &str) -> Answer {
         Self::send(self.request("GET", path)).await

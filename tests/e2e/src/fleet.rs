@@ -123,12 +123,18 @@ impl Fleet {
     /// Starts one more process of a role beside the one that runs; its ports are its own.
     #[must_use]
     pub fn another(&self, role: Role) -> Process {
+        self.another_with(role, |settings| settings)
+    }
+
+    /// The same with settings of its own.
+    #[must_use]
+    pub fn another_with(&self, role: Role, set: impl FnOnce(Settings) -> Settings) -> Process {
         let settings = self
             .settings
             .clone()
             .with("POSTHORN_API_ADDR", "127.0.0.1:0")
             .with("POSTHORN_INGEST_ADDR", "127.0.0.1:0");
-        start(&settings, role)
+        start(&set(settings), role)
     }
 
     /// Ends all processes with SIGTERM.

@@ -95,6 +95,13 @@ pub struct WhoamiOut {
     pub permission_source: &'static str,
     /// The session that the token was made for.
     pub session_id: Option<String>,
+    /// What it may do.
+    #[schema(value_type = Vec<String>)]
+    pub capabilities: Vec<Capability>,
+    /// It may see the fleet.
+    pub operator: bool,
+    /// When the token ends; null = never, or when somebody ends it.
+    pub expires_at: Option<String>,
 }
 
 /// A code from a portal link.

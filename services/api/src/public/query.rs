@@ -188,3 +188,37 @@ pub struct ImportQuery {
     #[param(default = false)]
     overwrite: Option<bool>,
 }
+
+/// Which span of time an overview shows.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct RangeQuery {
+    /// `1h`, `24h` or `7d`.
+    #[param(default = "24h")]
+    range: Option<String>,
+}
+
+/// What a live stream tells of, and from where on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct LiveQuery {
+    /// Of `message`, `attempt` and `canceled`, separated by commas or repeated; all when absent.
+    kinds: Option<Vec<String>>,
+    /// Attempts with this status: 0 success, 2 fail; deliveries with 4, canceled.
+    status: Option<u8>,
+    /// As the header `Last-Event-ID`, which goes before it.
+    last_event_id: Option<String>,
+}
+
+/// Which refused input to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct RejectedQuery {
+    /// `nats_publish`, `nats_request`, `fanout`, `sender` or `recorder`.
+    door: Option<String>,
+    /// The application as its producer named it.
+    application: Option<String>,
+}

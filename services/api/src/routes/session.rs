@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use http::StatusCode;
-use posthorn_public_http::{ApiError, JsonBody, RawBody, Scope, body};
+use posthorn_public_http::{ApiError, Capability, JsonBody, RawBody, Scope, body};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::credential::Proof;
 use crate::fields::Fields;
 use crate::public::authentication::{
     ApplicationTokenExpireIn, OneTimeTokenIn, OneTimeTokenOut, WhoamiOut,
@@ -21,8 +22,6 @@ use crate::{failure, portal_link};
 const MAX_EXPIRY: u64 = 72 * 3_600;
 /// Most sessions that one request may end.
 const MAX_SESSIONS: usize = 1_000;
-/// How a caller proved who it is. *Source*: Svix's hosted API, whose word for a JWT this is.
-const JWT: &str = "SvixJwt";
 
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -111,7 +110,15 @@ async fn expire_all(
     responses((status = 200, description = "The answer", body = WhoamiOut)),
     extensions(("x-posthorn-scope" = json!("any")))
 )]
-async fn whoami(AnyCaller(caller): AnyCaller) -> Json<WhoamiOut> {
+async fn whoami(
+    State(state): State<ApiState>,
+    AnyCaller(caller): AnyCaller,
+    proof: Option<Extension<Proof>>,
+) -> Json<WhoamiOut> {
+    let proof = proof.map_or(Proof::Token, |Extension(proof)| proof);
+    let allowed = Capability::ALL.into_iter();
+    let allowed = allowed.filter(|wanted| caller.grant.allows(*wanted));
+    let whole = caller.scope == Scope::Organization;
     let app_id = match &caller.scope {
         Scope::Organization => None,
         Scope::Application(id) => Some(id.to_string()),
@@ -119,7 +126,10 @@ async fn whoami(AnyCaller(caller): AnyCaller) -> Json<WhoamiOut> {
     Json(WhoamiOut {
         env_id: Some(caller.organization.to_string()),
         app_id,
-        permission_source: JWT,
+        permission_source: proof.as_str(),
+        capabilities: allowed.collect(),
+        operator: whole && caller.organization == state.config.operator_organization,
+        expires_at: caller.expires_at.map(|at| at.to_rfc3339_micros()),
         session_id: caller.grant.session,
     })
 }

@@ -19,6 +19,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The head, in lower case.
     pub(crate) head: String,
+    raw_head: String,
     pub(crate) text: String,
 }
 
@@ -38,6 +39,18 @@ impl Answer {
         } else {
             self.json()
         }
+    }
+
+    /// The cookie that it sets, as name and value.
+    #[track_caller]
+    pub(crate) fn cookie(&self) -> String {
+        let line = self.raw_head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("set-cookie").then_some(value)
+        });
+        let pair = line.and_then(|line| line.split(';').next());
+        pair.unwrap_or_else(|| panic!("no cookie: {self:?}"))
+            .to_owned()
     }
 
     /// A member of each item of a list.
@@ -65,6 +78,23 @@ impl Client {
         Self::new(other.address, &self.token)
     }
 
+    /// A caller without a token.
+    pub(crate) fn anonymous(&self) -> Self {
+        Self::new(self.address, "")
+    }
+
+    /// Sends a GET below `/api/v1` whose answer does not end, and returns the connection.
+    pub(crate) async fn open(&self, path: &str, headers: &str) -> TcpStream {
+        let token = &self.token;
+        let request = format!(
+            "GET /api/v1{path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {token}\r\n\
+             {headers}\r\n"
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
     /// Asks below `/api/v1`.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call("GET", path, None).await
@@ -83,10 +113,14 @@ impl Client {
 
     /// Sends a request with further header lines; `path` is the whole path.
     pub(crate) async fn raw(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        let (token, length) = (&self.token, body.len());
+        let length = body.len();
+        let token = match &self.token {
+            token if token.is_empty() => String::new(),
+            token => format!("authorization: Bearer {token}\r\n"),
+        };
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+             {token}content-length: {length}\r\n{headers}\r\n{body}"
         );
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -97,6 +131,7 @@ impl Client {
         Answer {
             status,
             head: head.to_lowercase(),
+            raw_head: head.to_owned(),
             text: text.to_owned(),
         }
     }

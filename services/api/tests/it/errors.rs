@@ -125,7 +125,7 @@ async fn health_root_and_the_routes_of_ingest_are_served() {
         docs.status == 200 && docs.text.contains("Posthorn"),
         "{docs:?}"
     );
-    let created = stranger.post("/app/a/msg", &json!({})).await;
-    assert_eq!((created.status, &*created.text), (200, "ingest"));
+    let created = world.client.post("/app/a/msg", &json!({})).await;
+    assert_eq!((created.status, &*created.text), (200, "org_first"));
     world.stop().await;
 }

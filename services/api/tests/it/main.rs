@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
 mod bad_input;
 mod client;
 mod configuration;
@@ -11,11 +12,15 @@ mod disabling;
 mod errors;
 mod event_types;
 mod figures;
+mod fleet;
 mod history;
 mod idempotency;
 mod import;
+mod inbox;
+mod live;
 mod operational;
 mod outage;
+mod overview;
 mod portal;
 mod replay;
 mod resend;

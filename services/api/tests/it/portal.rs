@@ -61,11 +61,14 @@ async fn a_link_carries_a_code_that_gives_the_token_once() {
         .post("/auth/app-portal-access/shop", &json!({}))
         .await
         .expect(403);
-    let me = portal.get("/auth/whoami").await.expect(200);
+    let mut me = portal.get("/auth/whoami").await.expect(200);
+    assert!(me["expiresAt"].take().is_string());
     assert_eq!(
         me,
         json!({"envId": "org_first", "appId": app.as_str(), "permissionSource": "SvixJwt",
-               "sessionId": null})
+               "sessionId": null, "operator": false, "expiresAt": null,
+               "capabilities": ["ViewBase", "ViewEndpointSecret", "ManageEndpointSecret",
+                                "ManageTransformations", "CreateAttempts", "ManageEndpoint"]})
     );
     let me = world.client.get("/auth/whoami").await.expect(200);
     assert_eq!(me["appId"], json!(null));
@@ -230,5 +233,38 @@ async fn a_portal_sees_the_event_types_that_its_flags_open() {
     plain.get("/event-type/new.b").await.expect(404);
     let all = world.client.get("/event-type").await;
     assert_eq!(all.column("name"), ["new.b", "new.c", "open.a"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn portals_look_as_their_organisation_says() {
+    let world = World::start().await;
+    let app = world.application("shop").await;
+    let plain = json!({"displayName": null, "accentColor": null, "logo": null, "theme": "auto"});
+    assert_eq!(world.client.get("/portal-look").await.expect(200), plain);
+    let look = json!({"displayName": "Shop", "accentColor": "#1a73e8", "theme": "dark",
+                      "logo": "data:image/png;base64,AAAA"});
+    let put = async |look: &Value| world.client.call("PUT", "/portal-look", Some(look)).await;
+    put(&look).await.expect(200);
+    let portal = world.portal(app.as_str());
+    let shown = portal.get("/auth/portal-look").await.expect(200);
+    for (name, value) in look.as_object().unwrap() {
+        assert_eq!(shown[name], *value, "{name}");
+    }
+    portal.get("/portal-look").await.expect(403);
+    portal
+        .call("PUT", "/portal-look", Some(&look))
+        .await
+        .expect(403);
+    let other = world.other_organization();
+    assert_eq!(other.get("/auth/portal-look").await.expect(200), plain);
+    for bad in [
+        json!({"displayName": ""}),
+        json!({"accentColor": "red; background: url(//evil)"}),
+        json!({"logo": "https://example.com/x.png"}),
+        json!({"theme": "pink"}),
+    ] {
+        put(&bad).await.expect(422);
+    }
     world.stop().await;
 }

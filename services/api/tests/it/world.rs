@@ -10,7 +10,8 @@ use posthorn_bus::{Bus, BusConfig};
 use posthorn_chassis::{Context, Env, Service};
 use posthorn_event_schema::{ApplicationId, EndpointId, OrganizationId, Timestamp};
 use posthorn_harness::{TestDatabase, TestNats};
-use posthorn_public_http::TokenKey;
+use posthorn_public_http::token::DEFAULT_ORGANIZATION;
+use posthorn_public_http::{Authenticated, TokenKey};
 use posthorn_store::{Store, StoreConfig, migrate::migrate};
 use serde_json::{Value, json};
 
@@ -72,13 +73,30 @@ impl World {
         Client::new(self.address, &self.tokens.issue_organization(&other, now()))
     }
 
+    /// A caller that speaks for the organisation that runs the fleet.
+    pub(crate) fn operator(&self) -> Client {
+        let operator = OrganizationId::parse(DEFAULT_ORGANIZATION).unwrap();
+        Client::new(
+            self.address,
+            &self.tokens.issue_organization(&operator, now()),
+        )
+    }
+
     /// A caller that speaks for one application, as its customer's portal does.
     pub(crate) fn portal(&self, application: &str) -> Client {
+        Client::new(self.address, &self.portal_token(application))
+    }
+
+    /// The token of an application's portal.
+    pub(crate) fn portal_token(&self, application: &str) -> String {
         let application = ApplicationId::parse(application).unwrap();
-        let token = self
-            .tokens
-            .issue_application(&self.organization, &application, now());
-        Client::new(self.address, &token)
+        self.tokens
+            .issue_application(&self.organization, &application, now())
+    }
+
+    /// A token that speaks for the whole organisation.
+    pub(crate) fn organization_token(&self) -> String {
+        self.tokens.issue_organization(&self.organization, now())
     }
 
     /// A caller of a second process with the same servers behind it.
@@ -163,8 +181,10 @@ pub(crate) async fn serve(
     let config = ApiConfig::from_env(&mut env);
     env.finish().unwrap();
     // Ingest's place: another method of a path that the API serves, too.
-    let ingest = Router::new().route("/api/v1/app/{app_id}/msg", post(async || "ingest"));
-    let ingest = ingest.into();
+    // It asks for a caller like ingest does.
+    let place = async |Authenticated(caller): Authenticated| caller.organization.to_string();
+    let ingest = Router::new().route("/api/v1/app/{app_id}/msg", post(place));
+    let ingest = ingest.with_state(tokens.clone()).into();
     let (bus, store) = (bus.clone(), store.clone());
     let api = Api::build(&config, tokens.clone(), bus, store, ingest, context)
         .await

@@ -6,6 +6,7 @@ use std::time::Duration;
 use posthorn_event_schema::subject::{Lane, Rank};
 use posthorn_event_schema::{OrderingLine, Timestamp};
 
+use super::blocked::Lacks;
 use super::health::Health;
 use super::throttle::Throttle;
 
@@ -25,6 +26,8 @@ pub(super) struct Endpoint<J> {
     released_at: Timestamp,
     /// It stands in the queue for a turn.
     pub(super) is_ready: bool,
+    /// For which lanes it waits for room.
+    pub(super) lacks: Lacks,
     /// When its next timer fires, if that is still to come.
     pub(super) alarm: Timestamp,
 }
@@ -51,6 +54,7 @@ impl<J> Default for Endpoint<J> {
             throttle: Throttle::default(),
             released_at: Timestamp::default(),
             is_ready: false,
+            lacks: Lacks::default(),
             alarm: Timestamp::default(),
         }
     }
@@ -74,29 +78,40 @@ impl<J> Endpoint<J> {
     }
 
     /// What may start now, as far as a cap of requests in flight allows. In order, that is one at a
-    /// time, and what failed is attempted again before anything that came later.
-    pub(super) fn next(&self, cap: usize, fifo: bool, now: Timestamp) -> Option<Next> {
+    /// time, and what failed is attempted again before anything that came later. `has_room` is asked
+    /// before a lane is chosen; the lane for which it says yes is chosen.
+    pub(super) fn next(
+        &self,
+        cap: usize,
+        fifo: bool,
+        now: Timestamp,
+        mut has_room: impl FnMut(Rank) -> bool,
+    ) -> Option<Next> {
         let allowed = self.health.allowed(if fifo { 1 } else { cap });
         if self.in_flight >= allowed || self.held_until() > now || self.throttle.opens_at() > now {
             return None;
         }
+        let due = |rank| self.due_lane(now, rank).map(|lane| (rank, lane));
+        let mut head = |due: Option<(Rank, Lane)>| {
+            let (_, lane) = due.filter(|(rank, _)| has_room(*rank))?;
+            Some(Next::Head(lane))
+        };
         if fifo && self.has_retries() {
-            return self.due_lane(now, Rank::Retry).map(Next::Head);
+            return head(due(Rank::Retry));
         }
-        let parked = self.due_lane(now, Rank::First);
+        let parked = due(Rank::First);
         let has_first = !self.queue.is_empty() || parked.is_some();
         // Retries get a quarter of the slots while first attempts wait, and all of them otherwise.
         let retry_fits = !has_first || self.retrying < (allowed / 4).max(1);
-        if let Some(retry) = self.due_lane(now, Rank::Retry).filter(|_| retry_fits) {
-            return Some(Next::Head(retry));
+        let retry = if retry_fits { due(Rank::Retry) } else { None };
+        if let Some(retry) = head(retry) {
+            return Some(retry);
         }
         // What waits in memory came before what is parked, and replays go behind everything.
         if !self.queue.is_empty() {
             return Some(Next::Job);
         }
-        parked
-            .or_else(|| self.due_lane(now, Rank::Replay))
-            .map(Next::Head)
+        head(parked).or_else(|| head(due(Rank::Replay)))
     }
 
     fn has_retries(&self) -> bool {

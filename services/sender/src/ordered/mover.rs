@@ -10,12 +10,12 @@ use posthorn_chassis::{error_chain, metric};
 use posthorn_event_schema::subject::WaitingSubject;
 use posthorn_event_schema::{DeliveryJob, Timestamp};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Line;
 use super::plan::{Place, plan};
 use crate::job::job_span;
+use crate::lease::Tenure;
 use crate::partition::Shared;
 use crate::report::{Happened, Report};
 
@@ -48,7 +48,7 @@ pub(crate) async fn move_jobs(
     shared: Arc<Shared>,
     line: Line,
     pause: Duration,
-    stop: CancellationToken,
+    tenure: Tenure,
     reports: UnboundedSender<Happened>,
 ) {
     let told = |moved| Happened::Moved {
@@ -58,10 +58,10 @@ pub(crate) async fn move_jobs(
     let report = Report::new(reports, told(Moved::default()));
     tokio::select! {
         () = tokio::time::sleep(pause) => {}
-        () = stop.cancelled() => return,
+        () = tenure.over() => return,
     }
     let mut moved = Moved::default();
-    match run(&shared, &line, &stop, &mut moved).await {
+    match run(&shared, &line, &tenure, &mut moved).await {
         Ok(complete) => moved.complete = complete,
         Err(error) => {
             let reason = error_chain::chain(&error);
@@ -74,7 +74,7 @@ pub(crate) async fn move_jobs(
 async fn run(
     shared: &Shared,
     line: &Line,
-    stop: &CancellationToken,
+    tenure: &Tenure,
     moved: &mut Moved,
 ) -> Result<bool, MoveError> {
     // In this order: what is fanned out up to here is in JOBS when that is read.
@@ -83,7 +83,7 @@ async fn run(
     let (sequences, left) = plan(&found, fanned_out.to);
     moved.left = left.into_iter().collect();
     for sequence in sequences {
-        if stop.is_cancelled() {
+        if tenure.is_over() {
             return Ok(false);
         }
         if let Some(stored) = shared.bus.job_at(sequence).await? {

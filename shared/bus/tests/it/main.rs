@@ -5,6 +5,7 @@
 mod config;
 mod idempotency;
 mod jobs;
+mod live;
 mod members;
 mod rejection;
 mod samples;

@@ -2,8 +2,9 @@
 
 use posthorn_event_schema::{
     ApplicationId, ApplicationSnapshot, DeliveryJob, EndpointId, EndpointSnapshot, Event, JobMeta,
-    OrganizationId, SchemaVersion, Uid,
+    OrganizationId, Outcome, SchemaVersion, Uid,
 };
+use posthorn_harness::TestNats;
 
 /// An event with this id.
 pub(crate) fn event(id: &str) -> Event {
@@ -74,4 +75,22 @@ pub(crate) fn endpoint_entry(version: i64, url: &str) -> EndpointSnapshot {
         throttle_rate: None,
         fifo: false,
     }
+}
+
+/// A decision that matched nobody.
+pub(crate) fn fanout() -> Outcome {
+    let json = r#"{"kind":"fanout","v":1,"event":"event_1","organization":"org_1",
+        "application":"app_1","type":"file.deleted","accepted_at":1700000000000000,
+        "decided_at":1700000000000000,"part":0,"endpoints":[]}"#;
+    Outcome::decode(json.as_bytes()).unwrap()
+}
+
+/// Makes OUTCOMES as builds made it that did not repeat it.
+pub(crate) async fn forget_republish(nats: &TestNats) {
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let stream = jetstream.get_stream("OUTCOMES").await.unwrap();
+    let mut config = stream.cached_info().config.clone();
+    assert!(config.republish.take().is_some());
+    jetstream.update_stream(config).await.unwrap();
 }

@@ -108,6 +108,8 @@ metrics! {
             "Deliveries that wait in memory for their endpoint to be free.";
         SenderPartitions = "posthorn.sender.partitions", "{partition}",
             "Partitions that this process owns.";
+        LiveStreams = "posthorn.api.live_streams", "{stream}",
+            "Live streams that are open.";
         PoolInUse = "posthorn.pool.in_use", "{connection}",
             "Database connections that are in use.";
         BuildInfo = "posthorn.build_info", "",

@@ -1,5 +1,5 @@
-//! What attempts mean beyond their own deliveries: endpoints to disable, endpoints that fail, and
-//! what organisations are told. Pure.
+//! What attempts mean beyond their own deliveries: endpoints to disable, endpoints that fail, what
+//! organisations are told, and figures. Pure.
 //!
 //! Only attempts that history did not have before are looked at, so a batch that is written again
 //! changes nothing.
@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use posthorn_event_schema::{AttemptRecord, Outcome, Progress, Timestamp, Trigger};
+
+use super::rollup::Counted;
 
 /// A delivery is told as failing after this many failed attempts. *Source*: Svix's
 /// `message.attempt.failing`.
@@ -25,6 +27,8 @@ pub(super) struct Aftermath<'a> {
     pub(super) streaks: BTreeMap<&'a str, Streak>,
     /// What organisations are told, if they want to know.
     pub(super) notices: Vec<(Notice, &'a AttemptRecord)>,
+    /// How many attempts ended alike.
+    pub(super) counts: BTreeMap<Counted<'a>, i64>,
 }
 
 /// What a batch says about how an endpoint does.
@@ -106,6 +110,7 @@ impl<'a> Aftermath<'a> {
             }
         }
         self.streaks.entry(endpoint).or_default().add(attempt);
+        *self.counts.entry(Counted::of(attempt)).or_default() += 1;
         let number = attempt.attempt.get();
         if let Some(notice) = Notice::after(attempt.trigger, number, attempt.progress) {
             self.notices.push((notice, attempt));

@@ -103,7 +103,7 @@ impl Store {
         if !lock.map_or(Ok(false), |row| get(&row, "locked"))? {
             return Ok(Dropped::default());
         }
-        let dropped = drop_partitions(&mut client, day).await;
+        let dropped = drop_all(&mut client, day).await;
         client.batch(UNLOCK).await?;
         self.known_days.forget();
         dropped
@@ -123,6 +123,13 @@ const PARTITIONS: &str = "
         AND c.relnamespace = current_schema()::regnamespace
     LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
     ORDER BY right(c.relname, 8), c.relname";
+
+async fn drop_all(client: &mut crate::pool::Client, day: Date) -> Result<Dropped, StoreError> {
+    let dropped = drop_partitions(client, day).await?;
+    let waiting = "DELETE FROM waiting_deliveries WHERE day < $1";
+    client.execute(waiting, &[&day]).await?;
+    Ok(dropped)
+}
 
 async fn drop_partitions(
     client: &mut crate::pool::Client,

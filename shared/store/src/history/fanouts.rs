@@ -62,17 +62,8 @@ impl Store {
         };
         let (beyond, order) = direction(!backwards);
         let sql = format!(
-            "SELECT DISTINCT ON (endpoint_id) endpoint_id, decided_at, reason FROM ( \
-                 SELECT endpoint_id, decided_at, NULL::smallint AS reason FROM deliveries \
-                 WHERE application_id = $1 AND id >= $2 || '.' AND id < $2 || '/' \
-                   AND day BETWEEN $3 AND $4 AND decided_at IS NOT NULL \
-                 UNION ALL \
-                 SELECT left_out.endpoint COLLATE \"C\", f.decided_at, left_out.reason \
-                 FROM fanouts f, unnest(f.endpoints, f.reasons) AS left_out (endpoint, reason) \
-                 WHERE f.application_id = $1 AND f.event_id = $2 AND f.day BETWEEN $3 AND $4 \
-             ) AS decision \
-             WHERE $5::text IS NULL OR endpoint_id {beyond} $5 \
-             ORDER BY endpoint_id {order}, decided_at LIMIT $6"
+            "SELECT * FROM ({}) AS decision ORDER BY endpoint_id {order} LIMIT $6",
+            decisions_of(&format!("{beyond} $5 OR $5::text IS NULL"))
         );
         let params: crate::pool::Params<'_> = &[
             &place.application.as_str(),
@@ -88,7 +79,25 @@ impl Store {
     }
 }
 
-fn read(row: &Row) -> Result<FanoutDecision, StoreError> {
+/// The decisions about an event, the earliest for each endpoint whose id fulfils a condition.
+///
+/// `$1` application, `$2` event, `$3` and `$4` its days.
+pub(super) fn decisions_of(condition: &str) -> String {
+    format!(
+        "SELECT DISTINCT ON (endpoint_id) endpoint_id, decided_at, reason FROM ( \
+             SELECT endpoint_id, decided_at, NULL::smallint AS reason FROM deliveries \
+             WHERE application_id = $1 AND id >= $2 || '.' AND id < $2 || '/' \
+               AND day BETWEEN $3 AND $4 AND decided_at IS NOT NULL \
+             UNION ALL \
+             SELECT left_out.endpoint COLLATE \"C\", f.decided_at, left_out.reason \
+             FROM fanouts f, unnest(f.endpoints, f.reasons) AS left_out (endpoint, reason) \
+             WHERE f.application_id = $1 AND f.event_id = $2 AND f.day BETWEEN $3 AND $4 \
+         ) AS decided \
+         WHERE endpoint_id {condition} ORDER BY endpoint_id, decided_at"
+    )
+}
+
+pub(super) fn read(row: &Row) -> Result<FanoutDecision, StoreError> {
     let verdict = match get::<Option<i16>>(row, "reason")? {
         None => Verdict::Matched,
         Some(code) => match reason(code) {

@@ -7,6 +7,7 @@ use time::{Date, OffsetDateTime};
 
 use super::aftermath::{Aftermath, Failed, ended_at};
 use super::days::day_of;
+use super::rollup;
 use crate::StoreError;
 use crate::disabling::DisabledBy;
 use crate::operational_notice::WANTED;
@@ -40,7 +41,8 @@ impl Aftermath<'_> {
     pub(super) async fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
         self.write_streaks(transaction).await?;
         self.write_orders(transaction).await?;
-        self.write_notices(transaction).await
+        self.write_notices(transaction).await?;
+        rollup::note(&self.counts, transaction).await
     }
 
     async fn write_streaks(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {

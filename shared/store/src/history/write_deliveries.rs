@@ -1,13 +1,17 @@
 //! Writing deliveries: `DeliveryFacts::merge` once more, in SQL, against what is stored.
+//!
+//! Those that wait stand in `waiting_deliveries` as well. It is brought up to date by a statement of
+//! its own: once the rows of `deliveries` are locked, it sees what other writers of them left there.
 
 use posthorn_event_schema::Timestamp;
 use time::{Date, OffsetDateTime};
+use tokio_postgres::Row;
 
 use super::DeliveryState;
 use super::facts::DeliveryFacts;
 use super::write_attempts::next_attempt_at;
 use crate::StoreError;
-use crate::column::trigger_code;
+use crate::column::{get, trigger_code};
 use crate::pool::{Params, Transaction};
 
 const UPSERT: &str = "
@@ -42,7 +46,24 @@ const UPSERT: &str = "
                           excluded.next_attempt_at))
                 AS a (progress, number, started_at, id, status, failure, next_at)
             ORDER BY a.progress DESC NULLS LAST, a.number DESC, a.started_at DESC, a.id DESC
-            LIMIT 1)";
+            LIMIT 1)
+    RETURNING d.application_id, d.id, d.day, d.state, d.next_attempt_at, d.accepted_at, d.attempts,
+        d.event_id, d.endpoint_id, d.event_type";
+
+/// Whatever has ended waits no longer.
+const LEAVE: &str = "
+    DELETE FROM waiting_deliveries w
+    USING unnest($1::text[], $2::text[], $3::date[]) AS n (application_id, id, day)
+    WHERE w.application_id = n.application_id AND w.id = n.id AND w.day = n.day";
+
+const WAIT: &str = "
+    INSERT INTO waiting_deliveries AS w (application_id, id, day, next_attempt_at, accepted_at,
+        attempts, event_id, endpoint_id, event_type)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::timestamptz[], $5::timestamptz[],
+        $6::int[], $7::text[], $8::text[], $9::text[])
+    ON CONFLICT (application_id, id, day) DO UPDATE SET
+        next_attempt_at = excluded.next_attempt_at, accepted_at = excluded.accepted_at,
+        attempts = excluded.attempts, event_type = excluded.event_type";
 
 /// Deliveries, column by column, as `unnest` takes them.
 #[derive(Default)]
@@ -133,7 +154,90 @@ impl<'a> DeliveryColumns<'a> {
             &self.last_attempt_ids,
             &self.last_failures,
         ];
-        transaction.execute(UPSERT, params).await?;
+        let written = transaction.query(UPSERT, params).await?;
+        let mut ended = Keys::default();
+        let mut waiting = WaitingColumns::default();
+        for row in &written {
+            match DeliveryState::from_code(get(row, "state")?, "state")? {
+                // Without an attempt it never stood there.
+                DeliveryState::Pending => {}
+                DeliveryState::Waiting => waiting.push(row)?,
+                DeliveryState::Cancelled | DeliveryState::Exhausted | DeliveryState::Delivered => {
+                    ended.push(row)?;
+                }
+            }
+        }
+        ended.leave(transaction).await?;
+        waiting.upsert(transaction).await
+    }
+}
+
+/// Keys of deliveries, column by column.
+#[derive(Default)]
+struct Keys<'a> {
+    applications: Vec<&'a str>,
+    ids: Vec<&'a str>,
+    days: Vec<Date>,
+}
+
+impl<'a> Keys<'a> {
+    fn push(&mut self, row: &'a Row) -> Result<(), StoreError> {
+        self.applications.push(get(row, "application_id")?);
+        self.ids.push(get(row, "id")?);
+        self.days.push(get(row, "day")?);
+        Ok(())
+    }
+
+    async fn leave(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        let params: Params<'_> = &[&self.applications, &self.ids, &self.days];
+        transaction.execute(LEAVE, params).await?;
+        Ok(())
+    }
+}
+
+/// Deliveries that wait, as they stand now.
+#[derive(Default)]
+struct WaitingColumns<'a> {
+    keys: Keys<'a>,
+    next_attempt_at: Vec<OffsetDateTime>,
+    accepted_at: Vec<OffsetDateTime>,
+    attempts: Vec<i32>,
+    events: Vec<&'a str>,
+    endpoints: Vec<&'a str>,
+    event_types: Vec<Option<&'a str>>,
+}
+
+impl<'a> WaitingColumns<'a> {
+    fn push(&mut self, row: &'a Row) -> Result<(), StoreError> {
+        self.keys.push(row)?;
+        self.next_attempt_at.push(get(row, "next_attempt_at")?);
+        self.accepted_at.push(get(row, "accepted_at")?);
+        self.attempts.push(get(row, "attempts")?);
+        self.events.push(get(row, "event_id")?);
+        self.endpoints.push(get(row, "endpoint_id")?);
+        self.event_types.push(get(row, "event_type")?);
+        Ok(())
+    }
+
+    async fn upsert(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        if self.keys.ids.is_empty() {
+            return Ok(());
+        }
+        let params: Params<'_> = &[
+            &self.keys.applications,
+            &self.keys.ids,
+            &self.keys.days,
+            &self.next_attempt_at,
+            &self.accepted_at,
+            &self.attempts,
+            &self.events,
+            &self.endpoints,
+            &self.event_types,
+        ];
+        transaction.execute(WAIT, params).await?;
         Ok(())
     }
 }

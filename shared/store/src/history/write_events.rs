@@ -7,14 +7,16 @@ use posthorn_event_schema::{Channel, Event};
 use time::{Date, OffsetDateTime};
 
 use super::days::day_to_write;
-use crate::column::clean;
+use crate::column::{clean, get};
 use crate::{Store, StoreError};
 
 /// Bodies that live this long live as long as their row. *Source*: the longest retention of a
 /// payload in Svix's API, 90 days.
 const LONGEST_RETENTION_HOURS: u32 = 90 * 24;
 
+/// The events that are new are counted in the same statement.
 const INSERT: &str = "
+    WITH new AS (
     INSERT INTO events (accepted_at, body_expires_at, day, application_id, id, organization_id,
                         event_type, producer_key, trace_id, channels, tags, body, deliver_at,
                         expires_at)
@@ -30,7 +32,12 @@ const INSERT: &str = "
                 $12::bytea[], $13::timestamptz[], $14::timestamptz[])
         AS n (accepted_at, body_expires_at, day, application_id, id, organization_id, event_type,
               producer_key, trace_id, channels, tags, body, deliver_at, expires_at)
-    ON CONFLICT DO NOTHING";
+    ON CONFLICT DO NOTHING RETURNING accepted_at, application_id),
+    counted AS (
+    INSERT INTO figures_pending (minute, count, kind, latency, application_id, endpoint_id)
+    SELECT date_trunc('minute', accepted_at, 'UTC') AS minute, count(*), 0, 0, application_id, ''
+    FROM new GROUP BY minute, application_id)
+    SELECT count(*) AS found FROM new";
 
 impl Store {
     /// Writes accepted events; says how many were new.
@@ -77,7 +84,9 @@ impl Store {
             &c.deliver_at,
             &c.expires_at,
         ];
-        client.execute(INSERT, params).await
+        let row = client.query_opt(INSERT, params).await?;
+        let found: i64 = row.map_or(Ok(0), |row| get(&row, "found"))?;
+        Ok(u64::try_from(found).unwrap_or_default())
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{Store, StoreError};
 
 impl Store {
     /// Writes outcomes: fan-out decisions, attempts, what they mean for their deliveries, and what
-    /// follows from attempts that are new: endpoints to disable, endpoints that fail, and what
-    /// organisations are to be told.
+    /// follows from attempts that are new: endpoints to disable, endpoints that fail, what
+    /// organisations are to be told, and figures.
     ///
     /// *Guarantee*: once it returns `Ok`, the whole batch is durable. It is one transaction, so
     /// after an `Err` either all or none of it was written. Outcomes may come in any order and

@@ -6,4 +6,5 @@ mod disabling;
 mod failing;
 mod history;
 mod migrate;
+mod overview;
 mod sample;

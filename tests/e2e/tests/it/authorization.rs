@@ -115,7 +115,7 @@ async fn expect(
     expected: &[u16],
 ) {
     let request = client.request(&operation.method, &operation.path);
-    let status = Client::send(request).await.status;
+    let status = Client::status(request).await;
     if !expected.contains(&status) {
         let wrong = format!("{}, {who}: {status}, not {expected:?}", operation.id);
         callers.wrong.borrow_mut().push(wrong);
@@ -162,6 +162,11 @@ async fn check(operation: &Operation, callers: &Callers, app: &str) {
             let who = "another application's portal";
             expect(operation, callers, &callers.elsewhere, who, &[404]).await;
         }
+        "operator" => {
+            expect(operation, callers, &callers.portal, "a portal", &[403]).await;
+            let who = "another organisation";
+            expect(operation, callers, &callers.stranger, who, &[403]).await;
+        }
         "any" => {}
         other => panic!("{}: nobody knows the scope {other}", operation.id),
     }
@@ -171,7 +176,7 @@ async fn check(operation: &Operation, callers: &Callers, app: &str) {
 async fn check_reads(operation: &Operation, callers: &Callers) {
     let answers = [200, 204, 404, 422];
     expect(operation, callers, &callers.owner, "the owner", &answers).await;
-    if operation.scope != "organization" {
+    if !matches!(&*operation.scope, "organization" | "operator") {
         expect(operation, callers, &callers.portal, "its portal", &answers).await;
     }
 }
@@ -195,6 +200,9 @@ async fn every_operation_serves_whom_it_says_and_nobody_else() {
         ("attempt_id", &*attempt),
         ("event_type_name", "a.b"),
         ("task_id", "qtask_0"),
+        ("key_id", "key_0"),
+        ("inbox_id", "inbox_0"),
+        ("position", "1"),
     ];
     let document = own.get("/openapi.json").await.body;
     let operations = operations(&document, &objects);

@@ -2,12 +2,14 @@
 //!
 //! The figures are shown in the output of `make test`.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::WHOLE_MACHINE;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Fleet, Load, Producer, Role, Settings, report};
-use posthorn_harness::{Receiver, SyncInterval, TestDatabase, TestNats};
+use posthorn_harness::{Behaviour, Received, Receiver, SyncInterval, TestDatabase, TestNats};
 
 /// Events per second while things are killed.
 const RATE: u32 = 250;
@@ -117,4 +119,73 @@ async fn a_second_sender_shares_the_work_and_takes_it_over() {
     second.sigterm();
     second.wait_exit_code(0, Duration::from_secs(30)).await;
     under.fleet.stop().await;
+}
+
+/// Endpoints of the frozen sender and the other; either has some of them.
+const ENDPOINTS: usize = 8;
+/// What the other sender calls itself.
+const OTHER: &str = "other";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight() {
+    let _machine = WHOLE_MACHINE.lock().await;
+    let mut under = UnderLoad::start().await;
+    let client = under.fleet.client();
+    let slow = client.application("slow").await;
+    let paths: Vec<_> = (0..ENDPOINTS).map(|number| format!("/{number}")).collect();
+    for path in &paths {
+        // Slower than the load, so that memory and the waiting room fill.
+        let late = Behaviour::Status(200).after(Duration::from_secs(1));
+        under.receiver.set(path, late);
+        client.endpoint(&slow, &under.receiver.url(path)).await;
+    }
+    let named = |settings: Settings| settings.with("POSTHORN_USER_AGENT", OTHER);
+    let mut other = under.fleet.another_with(Role::Sender, named);
+    other
+        .wait_for_line("partitions claimed", Duration::from_secs(30))
+        .await;
+    let producer = Producer::connect(&under.nats.url()).await;
+    let load = Load::start(producer, &slow, "frozen", 36);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    under.fleet.process(Role::Sender).sigstop();
+    // Its partitions are taken over after 6 s, and its jobs handed out again after 15 s.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let woken = Instant::now();
+    under.fleet.process(Role::Sender).sigcont();
+    tokio::time::sleep(WHILE).await;
+    for path in &paths {
+        under.receiver.set(path, Behaviour::Status(200));
+    }
+    let sent = load.end().await;
+    let names: Vec<_> = paths.iter().map(String::as_str).collect();
+    let tally = sent.wait_delivered(&under.receiver, &names).await;
+    let repeats = repeats(&under.receiver, &paths, woken);
+    report(&format!(
+        "SIGSTOP of one of two senders for 20 s: {} deliveries, 0 lost, {} duplicates, of them \
+         {repeats} because it went on when it woke",
+        tally.accepted * ENDPOINTS,
+        tally.duplicates,
+    ));
+    // What it looked its lease up for and did not send before it froze goes out when it wakes.
+    assert!(repeats <= ENDPOINTS, "{repeats}");
+    other.sigterm();
+    other.wait_exit_code(0, Duration::from_secs(30)).await;
+    under.fleet.stop().await;
+}
+
+/// How many requests of the sender that woke the other sender made, too.
+fn repeats(receiver: &Receiver, paths: &[String], woken: Instant) -> usize {
+    let of = |path: &String| {
+        let requests = receiver.received(path);
+        let is_others = |request: &&Arc<Received>| request.header("user-agent") == Some(OTHER);
+        let id = |request: &Arc<Received>| request.header("svix-id").map(str::to_owned);
+        let (others, its_own): (Vec<_>, Vec<_>) = requests.iter().partition(is_others);
+        let sent: HashSet<_> = others.into_iter().filter_map(id).collect();
+        let awake = its_own
+            .into_iter()
+            .filter(|request| request.arrived > woken);
+        awake.filter_map(id).filter(|id| sent.contains(id)).count()
+    };
+    paths.iter().map(of).sum()
 }

@@ -8,6 +8,7 @@ mod basic_auth;
 mod callback;
 mod connect_proxy;
 mod crash;
+mod dashboard;
 mod delivery;
 mod dev;
 mod disabling;

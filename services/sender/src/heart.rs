@@ -1,0 +1,88 @@
+//! The heartbeat: says that this sender lives and what it holds, on a timer of its own.
+//!
+//! Nothing else runs in it, so that no slow answer to another question lets the lease run out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthorn_bus::members::{Member, Members};
+use posthorn_chassis::error_chain;
+use posthorn_event_schema::Partition;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::lease::{HEARTBEAT, Lease};
+
+/// How long a heartbeat may take: so that one that is lost is repeated while the lease lasts.
+const BEAT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// This sender's heartbeat. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Heart {
+    me: Arc<str>,
+    members: Members,
+    lease: Arc<Lease>,
+    holds: Arc<Mutex<BTreeSet<Partition>>>,
+}
+
+impl Heart {
+    pub(crate) fn new(me: Arc<str>, members: Members, lease: Arc<Lease>) -> Self {
+        Self {
+            me,
+            members,
+            lease,
+            holds: Arc::default(),
+        }
+    }
+
+    /// Beats until `stop`.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut beats = tokio::time::interval(HEARTBEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = beats.tick() => self.beat().await,
+                () = stop.cancelled() => return,
+            };
+        }
+    }
+
+    /// Says from now on that this sender holds these partitions, and says it at once if that is
+    /// new; tells whether it arrived.
+    pub(crate) async fn say(&self, holds: BTreeSet<Partition>) -> bool {
+        let mut said = self.holds.lock().await;
+        if *said == holds {
+            return true;
+        }
+        *said = holds;
+        self.put(&said).await
+    }
+
+    /// One heartbeat; tells whether it arrived.
+    pub(crate) async fn beat(&self) -> bool {
+        self.put(&*self.holds.lock().await).await
+    }
+
+    /// To be called under the lock, so that an older word never arrives after a newer one.
+    async fn put(&self, holds: &BTreeSet<Partition>) -> bool {
+        let sent = Instant::now();
+        self.lease.check(sent);
+        let holds = holds.iter().copied().collect();
+        let member = Member { holds };
+        let put = self.members.heartbeat(&self.me, &member);
+        match timeout(BEAT_TIMEOUT, put).await {
+            Ok(Ok(_revision)) => {
+                self.lease.renew(sent);
+                return true;
+            }
+            Ok(Err(error)) => {
+                let reason = error_chain::chain(&error);
+                tracing::warn!(reason, "no heartbeat");
+            }
+            Err(_elapsed) => tracing::warn!(reason = "no answer in time", "no heartbeat"),
+        }
+        false
+    }
+}
