@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { bucketLabel } from './bucket'
 import { contrast, onColour, readableOn } from './colour'
+import { grouped } from './consumers'
 import { curl, quoted } from './curl'
 import { endpointStatus } from './delivery'
 import { failureInWords } from './failure'
@@ -146,4 +147,19 @@ test('failures in words', () => {
   expect(failureInWords('status_5xx', 503)).toBe('Answered 503')
   expect(failureInWords('redirect', 301)).toBe('Redirect · 301')
   expect(failureInWords(null, 0)).toBe('Failed')
+})
+
+test('the partitions of a consumer are one row', () => {
+  const one = (name: string, waiting: number, oldestAt: string | null) => {
+    return { stream: 'JOBS', name, waiting, inFlight: 1, redelivered: 0, oldestAt }
+  }
+  const rows = grouped([
+    one('recorder', 5, null),
+    one('sender-0', 1, null),
+    one('sender-12', 2, '2026-01-01'),
+  ])
+  expect(rows.map(({ name, waiting, inFlight, oldestAt }) => [name, waiting, inFlight, oldestAt])).toEqual([
+    ['recorder', 5, 1, null],
+    ['sender (2 partitions)', 3, 2, '2026-01-01'],
+  ])
 })
