@@ -120,15 +120,47 @@ official-libraries: need-python
 
 ##@ Shipping
 
+# What goes into the image, as a folder: the Dockerfile calls this, and image-check looks at it.
+IMAGE_PROFILE ?= release
+IMAGE_ROOT := $(TARGET)/image/root
+
+.PHONY: dashboard
+dashboard: ## Build the dashboard, which the image then has, if there is one
+	@if [ -f services/api/dashboard/package.json ]; then \
+		node=$$($(TOOLS) node); cd services/api/dashboard && PATH="$$node:$$PATH" npm ci && PATH="$$node:$$PATH" npm run build; fi
+
+.PHONY: image-root
+image-root: need-rust
+	@$(CARGO) build --profile $(IMAGE_PROFILE) --locked --bin posthorn $(if $(filter dev,$(IMAGE_PROFILE)),--workspace)
+	@rm -rf $(IMAGE_ROOT)
+	@install -D --mode=755 $(TARGET)/$(subst dev,debug,$(IMAGE_PROFILE))/posthorn $(IMAGE_ROOT)/usr/local/bin/posthorn
+	@strip $(IMAGE_ROOT)/usr/local/bin/posthorn
+	@install -D --mode=644 LICENSE $(IMAGE_ROOT)/usr/share/doc/posthorn/LICENSE
+
+.PHONY: image-check
+image-check: need-python ## Check what the image holds, without Docker (IMAGE_PROFILE=dev: without optimising)
+	@$(MAKE) image-root
+	@python3 tests/chart/image.py $(IMAGE_ROOT)
+
 .PHONY: image
 image: ## Build the container image (IMAGE=posthorn:dev)
 	@$(TOOLS) check docker
 	@docker build --file deploy/Dockerfile --tag "$(IMAGE)" .
 
+.PHONY: chart-test
+chart-test: need-rust need-python ## Run the chart's quick start as local processes, upgrade it under load (as root)
+	@tests/chart/install.sh
+	@$(MAKE) image-check IMAGE_PROFILE=dev
+	@$(TOOLS) with tests/chart/run.sh $(IMAGE_ROOT)
+
 .PHONY: helm-check
-helm-check: ## Check the Helm chart
-	@if [ ! -f helm/posthorn/Chart.yaml ]; then echo "there is no chart yet, see helm/README.md"; exit 0; fi; \
-	$(TOOLS) check helm; helm lint --strict helm/posthorn; helm template posthorn helm/posthorn >/dev/null
+helm-check: need-python ## Check the Helm chart: rendered with many values, held against schemas and rules
+	@tests/chart/install.sh
+	@node=$$($(TOOLS) node); python3 tests/chart/check.py "$$node/node"
+
+.PHONY: helm
+helm: ## Build Helm 4 into .tools, if there is none; without it, helm-check uses Helm's SDK
+	@$(TOOLS) helm
 
 ##@ Help
 

@@ -117,15 +117,15 @@ impl ApiConfig {
                 "an http or https URL",
                 |text| portal_url(text).map(Some),
             ),
+            inbox_url: env.parsed("POSTHORN_INBOX_URL", None, "an http or https URL", |text| {
+                portal_url(text).map(Some)
+            }),
             portal_frame_ancestors: env.parsed(
                 "POSTHORN_PORTAL_FRAME_ANCESTORS",
                 FrameAncestors::default(),
                 "origins such as https://app.example.com separated by commas, or none",
                 FrameAncestors::parse,
             ),
-            inbox_url: env.parsed("POSTHORN_INBOX_URL", None, "an http or https URL", |text| {
-                portal_url(text).map(Some)
-            }),
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             endpoint_auto_disable_after: disable_after,
             endpoint_warn_after: warn_after(env, disable_after),

@@ -1,5 +1,6 @@
-//! From failures of the store to answers.
+//! From failures of the store and of NATS to answers.
 
+use posthorn_bus::BusError;
 use posthorn_public_http::ApiError;
 use posthorn_store::StoreError;
 
@@ -21,4 +22,11 @@ pub(crate) fn store(error: &StoreError) -> ApiError {
         | StoreError::Corrupt { .. }
         | StoreError::Other(_) => ApiError::internal(error),
     }
+}
+
+/// The answer to a question that NATS did not answer.
+pub(crate) fn bus(error: &BusError) -> ApiError {
+    let reason = posthorn_chassis::error_chain::chain(error);
+    tracing::warn!(reason, "NATS did not answer");
+    ApiError::unavailable("The message queue is not available, try again later.")
 }

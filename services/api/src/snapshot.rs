@@ -154,6 +154,7 @@ fn application_entry(row: &ApplicationRow) -> ApplicationSnapshot {
         id: row.id.clone(),
         organization: row.organization.clone(),
         uid: row.uid.clone(),
+        throttle_rate: row.throttle_rate,
         version: row.version,
         deleted: row.deleted,
     }

@@ -3,7 +3,7 @@
 //! As `posthorn all`, with what a developer would otherwise set up first: nats-server, PostgreSQL,
 //! secrets and free ports. Everything it keeps lies in one folder; a second start goes on with it.
 
-mod demo;
+pub(crate) mod demo;
 mod environment;
 mod folder;
 mod private_file;

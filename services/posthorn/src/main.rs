@@ -7,6 +7,8 @@ mod jwt;
 mod migrate;
 mod openapi;
 mod output;
+mod probe;
+mod rest;
 mod roles;
 mod settings;
 
@@ -49,6 +51,8 @@ enum Command {
         #[command(subcommand)]
         command: import::Command,
     },
+    /// Sends an event through a running fleet, and receives its delivery
+    Probe(RoleArgs),
     /// Makes tokens for the REST API
     Jwt {
         #[command(subcommand)]
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Dev { demo } => dev::dev(demo),
         Command::Migrate(args) => migrate::migrate(args.print_config),
         Command::Import { command } => import::run(command),
+        Command::Probe(args) => probe::probe(args.print_config),
         Command::Jwt { command } => jwt::run(command),
         Command::Openapi => openapi::print(),
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use posthorn_api::{Api, ApiConfig};
+use posthorn_bus::backlog::{self, Stage};
 use posthorn_bus::{Bus, BusConfig};
 use posthorn_chassis::{BoxError, Context, Env, Service};
 use posthorn_fanout::{Fanout, FanoutConfig};
@@ -33,9 +34,12 @@ where
 }
 
 /// Connects to NATS and makes sure that all streams exist.
+///
+/// From then on the process shows what waits at the stages that it works at.
 pub(crate) async fn connect(
     config: &BusConfig,
     process: &str,
+    stages: &'static [Stage],
     context: &Context,
 ) -> Result<Bus, BoxError> {
     let bus = Bus::connect(config, process).await?;
@@ -45,6 +49,8 @@ pub(crate) async fn connect(
     context
         .shutdown
         .at_end(async move { flushed.flush().await });
+    let report = backlog::report(bus.clone(), stages, context.shutdown.clone());
+    context.shutdown.spawn("backlog", report);
     Ok(bus)
 }
 
@@ -61,7 +67,7 @@ pub(crate) fn ingest(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, tokens, config), context| {
-            let bus = connect(&bus, "ingest", &context).await?;
+            let bus = connect(&bus, "ingest", &[Stage::Ingest], &context).await?;
             Ingest::build(&config, tokens, bus, &context).await
         },
     )
@@ -74,7 +80,7 @@ pub(crate) fn fanout(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, config), context| {
-            let bus = connect(&bus, "fanout", &context).await?;
+            let bus = connect(&bus, "fanout", &[Stage::Fanout], &context).await?;
             Fanout::build(&config, bus, &context).await
         },
     )
@@ -87,7 +93,7 @@ pub(crate) fn sender(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, config), context| {
-            let bus = connect(&bus, "sender", &context).await?;
+            let bus = connect(&bus, "sender", &[Stage::Sender], &context).await?;
             Sender::build(&config, bus, &context).await
         },
     )
@@ -106,7 +112,7 @@ pub(crate) fn recorder(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, store, config), context| {
-            let bus = connect(&bus, "recorder", &context).await?;
+            let bus = connect(&bus, "recorder", &[Stage::Recorder], &context).await?;
             let store = Store::connect(&store)?;
             Recorder::build(&config, bus, store, &context).await
         },
@@ -132,7 +138,7 @@ pub(crate) fn api(print_config: bool) -> ExitCode {
         api: ApiConfig::from_env(env),
     };
     start("api", print_config, read, async |role: ApiRole, context| {
-        let bus = connect(&role.bus, "api", &context).await?;
+        let bus = connect(&role.bus, "api", &[], &context).await?;
         let store = Store::connect(&role.store)?;
         let door = HttpDoor::build(&role.ingest, role.tokens.clone(), &bus, &context).await?;
         Api::build(&role.api, role.tokens, bus, store, door.router(), &context).await

@@ -12,6 +12,7 @@ use posthorn_store::StoreConfig;
 
 use crate::dev::settings::DevSettings;
 use crate::import::settings::ImportSettings;
+use crate::probe::settings::ProbeSettings;
 
 /// The settings of the whole fleet.
 pub(crate) struct Fleet {
@@ -47,6 +48,7 @@ pub(crate) fn of_role<C>(env: &mut Env, read: impl FnOnce(&mut Env) -> C) -> C {
         drop(Fleet::from_env(env));
         drop(DevSettings::from_env(env));
         ImportSettings::known(env);
+        drop(ProbeSettings::from_env(env));
     });
     config
 }

@@ -271,11 +271,14 @@ impl<J> Lanes<J> {
 
     /// The next thing that may start; endpoints take turns. `room` tells whether the process has room
     /// for one more visit to a lane of that rank: if so, that is what starts. Who got none is asked
-    /// again after [`Lanes::has_room`].
+    /// again after [`Lanes::has_room`]. `slot` tells whether the endpoint's application may get one
+    /// more delivery now: if so, that is what starts. Who may not is asked again after
+    /// [`Lanes::wake`].
     pub fn next_start(
         &mut self,
         now: Timestamp,
         mut room: impl FnMut(Rank) -> bool,
+        mut slot: impl FnMut(&EndpointId) -> bool,
     ) -> Option<Start<J>> {
         self.fire_timers(now);
         while let Some(id) = self.ready.pop_front() {
@@ -290,7 +293,12 @@ impl<J> Lanes<J> {
                 lacking.extend((!has).then_some(rank));
                 has
             };
-            let start = Self::start(&id, endpoint, bounds, now, &mut has_room);
+            let next = endpoint.next(bounds, now, &mut has_room);
+            let next = next.filter(|_| {
+                endpoint.lacks_slot = !slot(&id);
+                !endpoint.lacks_slot
+            });
+            let start = next.and_then(|next| Self::start(&id, endpoint, next, now));
             for rank in lacking {
                 if !std::mem::replace(endpoint.lacks.of(rank), true) {
                     self.blocked.of(rank).push_back(id.clone());
@@ -334,11 +342,10 @@ impl<J> Lanes<J> {
     fn start(
         id: &EndpointId,
         endpoint: &mut Endpoint<J>,
-        (cap, fifo): (usize, bool),
+        next: Next,
         now: Timestamp,
-        has_room: &mut impl FnMut(Rank) -> bool,
     ) -> Option<Start<J>> {
-        match endpoint.next(cap, fifo, now, has_room)? {
+        match next {
             Next::Job => {
                 let job = endpoint.queue.pop_front()?;
                 endpoint.start(None, now);
@@ -367,7 +374,7 @@ impl<J> Lanes<J> {
     }
 
     /// Something of an endpoint may be able to start now: it gets a turn.
-    fn wake(&mut self, id: &EndpointId) {
+    pub fn wake(&mut self, id: &EndpointId) {
         if let Some(endpoint) = self.endpoints.get_mut(id)
             && !endpoint.is_ready
         {

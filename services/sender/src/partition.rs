@@ -3,6 +3,8 @@
 //! It alone holds the partition's [`Lanes`]; everything it starts reports back to it. Each step
 //! outside runs in a task of its own, so nothing that takes time holds up the partition.
 
+mod start;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
-use crate::job::{self, KEEP_ALIVE};
-use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin, Start};
+use crate::job::KEEP_ALIVE;
+use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin};
 use crate::lease::Tenure;
 use crate::memory::Memory;
 use crate::ordered::{self, Line, Moved, Ordered};
@@ -25,7 +27,8 @@ use crate::pace::Pace;
 use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
 use crate::room::{Queue, Rooms};
-use crate::{intake, parking, visit};
+use crate::slots::Slots;
+use crate::{grants, intake, parking};
 
 /// How often a partition's waiting room is listed anew, in case that what we know of it is wrong:
 /// a read may be answered by a replica that lags behind.
@@ -55,6 +58,7 @@ pub(crate) struct Owner {
     ordered: Ordered,
     /// Where it waits for room to visit lanes.
     room: Queue,
+    slots: Slots,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
     in_hand: HashSet<String>,
     /// Tasks that have yet to report.
@@ -71,6 +75,7 @@ impl Owner {
             tenure,
             lanes: Lanes::new(shared.limits),
             room: shared.rooms.queue(),
+            slots: Slots::default(),
             shared,
             ordered: Ordered::default(),
             in_hand: HashSet::new(),
@@ -88,6 +93,8 @@ impl Owner {
             return;
         }
         let intake = intake::start(self.partition, &self.shared, &self.tenure, &self.report);
+        let grants = grants::serve(self.shared.bus.clone(), self.partition, self.tenure.clone());
+        self.shared.shutdown.spawn("rates of applications", grants);
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
         let mut releases = tokio::time::interval(RELEASES);
         let mut revision = 0;
@@ -195,6 +202,9 @@ impl Owner {
         if std::mem::replace(revision, newest) != newest {
             self.lanes.release(|id| snapshot.released_at(id), now());
             self.lanes.set_all_fifo(|id| snapshot.is_fifo(id));
+            for endpoint in self.slots.all_waiting() {
+                self.lanes.wake(&endpoint);
+            }
         }
     }
 
@@ -231,6 +241,10 @@ impl Owner {
                     self.lanes.seen(&subject.endpoint, subject.lane, count);
                 }
             }
+            Happened::Slots { application, given } => {
+                self.running -= 1;
+                self.slots.given(&application, given, now);
+            }
             Happened::Moved { line, moved } => self.moved(&line, &moved),
             Happened::HeadRead {
                 endpoint,
@@ -239,6 +253,7 @@ impl Owner {
             } => {
                 if !matches!(head, Head::Due { .. }) {
                     self.running -= 1;
+                    self.nothing_started(&endpoint, now);
                 }
                 self.lanes.head_read(&endpoint, lane, head, now);
             }
@@ -338,55 +353,6 @@ impl Owner {
         self.running += 1;
         let parking = parking::park(Arc::clone(&self.shared), taken, lane, self.report.clone());
         self.shared.shutdown.spawn("park", parking);
-    }
-
-    /// Starts whatever may start now.
-    fn start(&mut self) {
-        loop {
-            let room = &mut self.room;
-            let start = self.lanes.next_start(now(), |rank| room.ask(rank));
-            if let Some(start) = start {
-                self.launch(start);
-            } else if !self.use_room() {
-                return;
-            }
-        }
-    }
-
-    /// Lets those have room who wait for it; whether that may have started something.
-    fn use_room(&mut self) -> bool {
-        let mut used = false;
-        for rank in Rank::ALL {
-            if !self.lanes.lacks_room(rank) {
-                self.room.leave(rank);
-            } else if self.room.ask(rank) {
-                used |= self.lanes.has_room(rank);
-            }
-        }
-        used
-    }
-
-    fn launch(&mut self, start: Start<Box<Taken>>) {
-        self.running += 1;
-        let (shared, report) = (Arc::clone(&self.shared), self.report.clone());
-        match start {
-            Start::Job(taken) => {
-                let term = self.tenure.term().clone();
-                let attempt = job::run(shared, term, taken, report);
-                self.shared.shutdown.spawn("attempt", attempt);
-            }
-            Start::Head { lane, from } => {
-                let room = self.room.take(lane.lane.rank());
-                let tenure = self.tenure.clone();
-                let visit = visit::visit(shared, lane, from, room, tenure, report);
-                self.shared.shutdown.spawn("visit", visit);
-            }
-        }
-    }
-
-    fn until_timer(&self) -> Duration {
-        const IDLE: Duration = Duration::from_secs(3_600);
-        self.lanes.next_timer().map_or(IDLE, |due| due.since(now()))
     }
 
     async fn keep_queued_alive(&self) {

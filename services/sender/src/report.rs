@@ -5,8 +5,9 @@
 //! which happens in a panic, too.
 
 use posthorn_bus::Message;
+use posthorn_event_schema::slots::SlotsGiven;
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
-use posthorn_event_schema::{DeliveryJob, EndpointId};
+use posthorn_event_schema::{ApplicationId, DeliveryJob, EndpointId};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -39,6 +40,11 @@ pub(crate) enum Happened {
     },
     /// The waiting room was listed.
     Listed(Vec<(WaitingSubject, u64)>),
+    /// The owner of an application's partition gave moments for its deliveries, or no answer.
+    Slots {
+        application: ApplicationId,
+        given: Option<SlotsGiven>,
+    },
     /// Jobs that keep an order were moved to their lane.
     Moved { line: Line, moved: Moved },
     /// A lane's head was read.

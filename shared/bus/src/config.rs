@@ -16,6 +16,10 @@ pub struct BusConfig {
     pub user: Option<String>,
     /// The user's password.
     pub password: Option<Secret>,
+    /// A file of certificates that may vouch for the servers, beside the public authorities.
+    pub ca_file: Option<PathBuf>,
+    /// A certificate and its key, in files, for servers that demand one.
+    pub certificate: Option<(PathBuf, PathBuf)>,
     /// Copies of each stream: 1 for one server, 3 for a cluster.
     pub replicas: usize,
     /// Most bytes of each stream that holds work; 0 sets no limit beside the server's own.
@@ -45,7 +49,18 @@ impl BusConfig {
     /// Reads the `POSTHORN_NATS_*` settings.
     #[must_use]
     pub fn from_env(env: &mut Env) -> Self {
+        let mut file = |key| env.optional_string(key).map(PathBuf::from);
+        let ca_file = file("POSTHORN_NATS_CA_FILE");
+        let certificate = (
+            file("POSTHORN_NATS_CERT_FILE"),
+            file("POSTHORN_NATS_KEY_FILE"),
+        );
+        env.check(certificate.0.is_some() == certificate.1.is_some(), || {
+            "POSTHORN_NATS_CERT_FILE and POSTHORN_NATS_KEY_FILE go together".to_owned()
+        });
         let config = Self {
+            ca_file,
+            certificate: certificate.0.zip(certificate.1),
             url: env.string("POSTHORN_NATS_URL", DEFAULT_URL),
             credentials_file: env
                 .optional_string("POSTHORN_NATS_CREDS_FILE")

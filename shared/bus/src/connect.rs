@@ -138,6 +138,12 @@ async fn options(config: &BusConfig, process: &str) -> Result<ConnectOptions, Bu
     if let (Some(user), Some(password)) = (&config.user, &config.password) {
         options = options.user_and_password(user.clone(), password.expose().to_owned());
     }
+    if let Some(file) = &config.ca_file {
+        options = options.add_root_certificates(file.clone());
+    }
+    if let Some((certificate, key)) = &config.certificate {
+        options = options.add_client_certificate(certificate.clone(), key.clone());
+    }
     if let Some(file) = &config.credentials_file {
         let read = options.credentials_file(file).await;
         options =

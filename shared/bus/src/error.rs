@@ -58,6 +58,37 @@ pub enum BusError {
 }
 
 impl BusError {
+    /// Whether JetStream did not answer, or could not yet: a cluster without a leader does either.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        let (Self::Setup { cause, .. } | Self::Request { cause, .. }) = self else {
+            return false;
+        };
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(cause.as_ref());
+        while let Some(cause) = next {
+            if let Some(error) = cause.downcast_ref::<jetstream::context::RequestError>() {
+                use jetstream::context::RequestErrorKind::{NoResponders, TimedOut};
+                return matches!(error.kind(), TimedOut | NoResponders);
+            }
+            if let Some(error) = cause.downcast_ref::<jetstream::context::CreateStreamError>() {
+                use jetstream::context::CreateStreamErrorKind::{JetStreamUnavailable, TimedOut};
+                if matches!(error.kind(), TimedOut | JetStreamUnavailable) {
+                    return true;
+                }
+            }
+            if let Some(error) = cause.downcast_ref::<jetstream::stream::ConsumerError>() {
+                use jetstream::stream::ConsumerErrorKind::TimedOut;
+                if matches!(error.kind(), TimedOut) {
+                    return true;
+                }
+            }
+            if let Some(error) = cause.downcast_ref::<jetstream::Error>() {
+                return error.error_code() == jetstream::ErrorCode::CLUSTER_NOT_AVAILABLE;
+            }
+            next = cause.source();
+        }
+        false
+    }
+
     pub(crate) fn setup(what: impl Into<String>) -> impl FnOnce(Cause) -> Self {
         let what = what.into();
         move |cause| Self::Setup { what, cause }

@@ -10,6 +10,8 @@
 //! - [`fleet`]: how full the streams are, and how far behind their readers.
 //! - [`live`]: outcomes seen the moment they are stored.
 //! - [`members`]: which senders live, and which partitions each of them holds.
+//! - [`backlog`]: how much work waits at each stage, and for how long.
+//! - [`producer`]: publishing as any producer does.
 //! - [`trace_context`]: one trace per event, carried in message headers.
 //!
 //! # Guarantee
@@ -18,6 +20,7 @@
 //! `sync_interval: always`). Dying right after loses nothing; repeating the publish stores nothing
 //! new within the stream's duplicate window.
 
+pub mod backlog;
 mod config;
 pub mod config_bucket;
 mod connect;
@@ -28,10 +31,12 @@ pub mod idempotency;
 pub mod live;
 pub mod members;
 pub mod ordered;
+pub mod producer;
 pub mod publisher;
 pub mod rejected;
 pub mod rejection;
 pub mod requests;
+pub mod slots;
 pub mod snapshot;
 pub mod topology;
 pub mod trace_context;

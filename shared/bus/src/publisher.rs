@@ -220,7 +220,7 @@ impl Bus {
             .await
     }
 
-    async fn send_message(
+    pub(crate) async fn send_message(
         &self,
         subject: String,
         message: PublishMessage,

@@ -110,6 +110,18 @@ impl Snapshot {
         self.special(endpoint).is_some_and(|special| special.fifo)
     }
 
+    /// The application that an endpoint belongs to and its rate, if it has one.
+    #[must_use]
+    pub fn throttled(&self, endpoint: &EndpointId) -> Option<(ApplicationId, u16)> {
+        let index = self.read();
+        // Most deployments have none, and this is asked for each start of a delivery.
+        if index.throttled.is_empty() {
+            return None;
+        }
+        let application = index.throttled.get(endpoint)?;
+        Some((application.id.clone(), application.throttle_rate?))
+    }
+
     fn special(&self, endpoint: &EndpointId) -> Option<Arc<EndpointSnapshot>> {
         self.read().special.get(endpoint).cloned()
     }

@@ -11,7 +11,9 @@ use async_nats::jetstream::stream::{
     Config as StreamConfig, DiscardPolicy, Republish, RetentionPolicy,
 };
 use async_nats::jetstream::{self, ErrorCode, kv};
+use posthorn_chassis::error_chain;
 use posthorn_event_schema::{Partition, subject};
+use tokio::time::Instant;
 
 use crate::{Bus, BusConfig, BusError};
 
@@ -33,6 +35,9 @@ pub enum Stream {
     /// Refused input, kept for [`REJECTED_MAX_AGE`] and up to [`REJECTED_MAX_BYTES`].
     Rejected,
 }
+
+/// How long one request to make something may go unanswered before it is repeated.
+const SETUP_ANSWER: Duration = Duration::from_secs(5);
 
 /// How long refused input is kept.
 pub const REJECTED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -275,24 +280,53 @@ impl Bus {
     /// [`BusError::Setup`] names what could not be created or updated, for instance because an
     /// existing stream of the same name has another retention.
     pub async fn ensure(&self) -> Result<(), BusError> {
-        // A start may take longer than a publish: a cluster first elects leaders.
-        let patient = ContextBuilder::new()
-            .timeout(self.config.connect_timeout)
+        let asking = ContextBuilder::new()
+            .timeout(SETUP_ANSWER)
             .build(self.client.as_ref().clone());
+        let (asking, patience) = (&asking, self.config.connect_timeout);
         for stream in Stream::ALL {
-            ensure_stream(&patient, stream, &self.config).await?;
+            until_answered(patience, || ensure_stream(asking, stream, &self.config)).await?;
         }
         for bucket in Bucket::ALL {
-            let config = bucket.config(&self.config);
-            let made = patient.create_or_update_key_value(config).await;
-            made.map_err(|error| {
-                BusError::setup(format!("bucket {}", bucket.name()))(error.into())
-            })?;
+            let make = || ensure_bucket(asking, bucket, &self.config);
+            until_answered(patience, make).await?;
         }
-        let consumers = Reader::all().map(|reader| ensure_reader(&patient, reader));
+        let consumers = Reader::all()
+            .map(|reader| until_answered(patience, move || ensure_reader(asking, reader)));
         futures::future::try_join_all(consumers).await?;
         Ok(())
     }
+}
+
+/// Asks again for as long as there is no answer.
+///
+/// A cluster that has no leader yet lets requests fall without a word, so waiting longer for the first
+/// answer would not help; shown by `a_cluster_loses_a_nats_server_a_sender_and_a_fanout_and_no_event`.
+async fn until_answered<F>(patience: Duration, ask: impl Fn() -> F) -> Result<(), BusError>
+where
+    F: Future<Output = Result<(), BusError>>,
+{
+    let deadline = Instant::now() + patience;
+    loop {
+        match ask().await {
+            Err(error) if error.is_unanswered() && Instant::now() < deadline => {
+                tracing::info!(reason = error_chain::chain(&error), "asking nats again");
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn ensure_bucket(
+    jetstream: &jetstream::Context,
+    bucket: Bucket,
+    bus: &BusConfig,
+) -> Result<(), BusError> {
+    let made = jetstream
+        .create_or_update_key_value(bucket.config(bus))
+        .await;
+    made.map(drop)
+        .map_err(|error| BusError::setup(format!("bucket {}", bucket.name()))(error.into()))
 }
 
 async fn ensure_stream(

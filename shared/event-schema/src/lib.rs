@@ -33,6 +33,7 @@ pub mod ordering_key;
 pub mod outcome;
 pub mod partition;
 pub mod rejection;
+pub mod slots;
 pub mod snapshot;
 pub mod subject;
 pub mod timestamp;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::EndpointId;
+use crate::{ApplicationId, EndpointId};
 
 /// One of [`Partition::COUNT`] shares of all endpoints.
 ///
@@ -31,6 +31,13 @@ impl Partition {
     #[must_use]
     pub fn of(endpoint: &EndpointId) -> Self {
         let share = fnv1a(endpoint.as_str().as_bytes()) % u64::from(Self::COUNT);
+        Self(u16::try_from(share).unwrap_or_default())
+    }
+
+    /// The partition whose owner shares out an application's rate, by the same hash.
+    #[must_use]
+    pub fn of_application(application: &ApplicationId) -> Self {
+        let share = fnv1a(application.as_str().as_bytes()) % u64::from(Self::COUNT);
         Self(u16::try_from(share).unwrap_or_default())
     }
 

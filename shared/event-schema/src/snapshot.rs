@@ -60,7 +60,7 @@ impl fmt::Display for SnapshotKey {
     }
 }
 
-/// What ingest and fanout need to know of an application.
+/// What ingest, fanout and senders need to know of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApplicationSnapshot {
     /// Schema version.
@@ -73,6 +73,9 @@ pub struct ApplicationSnapshot {
     /// The customer's own name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<Uid>,
+    /// Deliveries per second that all its endpoints together may get; `None` = as many as there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_rate: Option<u16>,
     /// Counts changes; a lower one never replaces a higher one.
     pub version: i64,
     /// It was deleted.

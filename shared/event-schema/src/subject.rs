@@ -167,6 +167,13 @@ pub fn jobs_of(partition: Partition) -> String {
     format!("jobs.{partition}.>")
 }
 
+/// Where senders ask the owner of a partition for shares of its applications' rates:
+/// `slots.<partition>`. No stream takes it.
+#[must_use]
+pub fn slots_of(partition: Partition) -> String {
+    format!("slots.{}", partition.number())
+}
+
 /// `outcomes.<p>`: a record for history.
 #[must_use]
 pub fn outcome(outcome: &Outcome) -> String {

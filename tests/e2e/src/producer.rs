@@ -25,6 +25,22 @@ impl Producer {
         }
     }
 
+    /// Connects as a user to any of several servers, whose URLs are separated by commas; the first
+    /// to answer will do.
+    ///
+    /// # Panics
+    /// When there is no server.
+    pub async fn connect_as(user: &str, password: &str, urls: &str) -> Self {
+        let addresses: Vec<String> = urls.split(',').map(str::to_owned).collect();
+        let options =
+            async_nats::ConnectOptions::with_user_and_password(user.into(), password.into());
+        let client = options.connect(addresses).await.expect("a nats-server");
+        Self {
+            jetstream: jetstream::new(client.clone()),
+            client,
+        }
+    }
+
     /// Publishes on `posthorn.events.<app>.<type>` and waits until it is stored.
     ///
     /// # Panics

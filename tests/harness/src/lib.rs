@@ -3,6 +3,7 @@
 //! | For | Use |
 //! | --- | --- |
 //! | a NATS server of the test's own, which it may crash and restart | [`TestNats`] |
+//! | three NATS servers as one cluster | [`TestNatsCluster`] |
 //! | an empty or migrated database of the test's own | [`TestDatabase`] |
 //! | a PostgreSQL server that the test may stop | [`DedicatedPostgres`] |
 //! | an endpoint that answers by script and remembers every request | [`Receiver`], [`Behaviour`] |
@@ -22,6 +23,7 @@ mod collector;
 mod dns;
 mod eventually;
 mod failure;
+mod nats_cluster;
 mod nats_server;
 mod postgres;
 mod process;
@@ -32,6 +34,7 @@ pub use canary::Canary;
 pub use collector::{Collector, Span, SpanKind, SpanLink, SpanStatus};
 pub use dns::{DnsAnswer, DnsServer};
 pub use eventually::eventually;
+pub use nats_cluster::TestNatsCluster;
 pub use nats_server::TestNats;
 pub use postgres::{DedicatedPostgres, TestDatabase};
 pub use posthorn_local_servers::{NatsOptions, PostgresOptions, Signal, SyncInterval};

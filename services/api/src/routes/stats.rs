@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use posthorn_event_schema::subject::{Lane, WaitingSubject};
+use posthorn_event_schema::{EndpointId, Timestamp};
 use posthorn_public_http::{ApiError, QueryParams};
 use posthorn_store::history::{Figures, Span};
 use utoipa_axum::router::OpenApiRouter;
@@ -177,7 +179,8 @@ async fn count_active(
     Ok(Json(NumberOut { count }))
 }
 
-/// Whether the endpoint's throttle holds deliveries back: never, as long as senders have none.
+/// Whether a rate holds deliveries of the endpoint back, its own or its application's: it has one, and
+/// first attempts wait on disk.
 #[utoipa::path(
     get,
     path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/rate-limit-status",
@@ -191,11 +194,30 @@ async fn rate_limit_status(
     caller: ApplicationCaller,
     Path((_app, endpoint)): Path<(String, String)>,
 ) -> Result<Json<RateLimitStatusOut>, ApiError> {
-    lookup::endpoint(&state, &caller.application.id, &endpoint).await?;
+    let endpoint = lookup::endpoint(&state, &caller.application.id, &endpoint).await?;
+    let own = endpoint.settings.throttle_rate;
+    let first = match own.or(caller.application.throttle_rate) {
+        Some(_) => first_parked(&state, endpoint.id).await?,
+        None => None,
+    };
     Ok(Json(RateLimitStatusOut {
-        status: "Ok",
-        throttled_since: None,
+        status: if first.is_some() { "RateLimited" } else { "Ok" },
+        throttled_since: first.map(|since| since.to_string()),
     }))
+}
+
+/// Since when the first of the deliveries waits that have not been attempted.
+async fn first_parked(
+    state: &ApiState,
+    endpoint: EndpointId,
+) -> Result<Option<Timestamp>, ApiError> {
+    let lane = WaitingSubject {
+        lane: Lane::Next,
+        endpoint,
+    };
+    let first = state.bus.waiting_next(&lane, 0).await;
+    let first = first.map_err(|error| failure::bus(&error))?;
+    Ok(first.map(|waiting| waiting.stored_at))
 }
 
 /// Reads the span: the last 28 days, unless others are asked for.

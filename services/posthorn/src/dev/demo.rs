@@ -7,9 +7,8 @@
 //! The receivers stay until the shutdown, so that whatever is published to the application `demo`
 //! afterwards is shown, too.
 
-mod api;
 mod producer;
-mod receiver;
+pub(crate) mod receiver;
 mod report;
 
 use std::time::{Duration, Instant};
@@ -20,15 +19,16 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use self::{
-    api::{Api, Attempt},
     producer::Producer,
     receiver::{Receiver, Role, Seen},
     report::Report,
 };
 use crate::output;
+use crate::rest::{Api, Attempt};
 
-/// The application's name and uid; a uid without dots can stand in a NATS subject.
+/// The application's uid; one without dots can stand in a NATS subject.
 const APPLICATION: &str = "demo";
+const APPLICATION_NAME: &str = "Posthorn's demo";
 
 /// How often the second endpoint answers with an error before it works.
 const FAILURES: u32 = 2;
@@ -73,7 +73,9 @@ async fn play(api: &Api, nats_url: &str, shutdown: &Shutdown) -> anyhow::Result<
         Receiver::bind(Role::Healthy).await?,
         Receiver::bind(Role::Recovering).await?,
     ];
-    let application = api.create_application(APPLICATION).await?;
+    let application = api
+        .create_application(APPLICATION, APPLICATION_NAME)
+        .await?;
     let mut report = Report::default();
     for receiver in receivers {
         let (role, url) = (receiver.role(), receiver.url());

@@ -26,6 +26,8 @@ pub(super) struct Endpoint<J> {
     released_at: Timestamp,
     /// It stands in the queue for a turn.
     pub(super) is_ready: bool,
+    /// Its application's rate let nothing of it start when it was asked the last time.
+    pub(super) lacks_slot: bool,
     /// For which lanes it waits for room.
     pub(super) lacks: Lacks,
     /// When its next timer fires, if that is still to come.
@@ -54,6 +56,7 @@ impl<J> Default for Endpoint<J> {
             throttle: Throttle::default(),
             released_at: Timestamp::default(),
             is_ready: false,
+            lacks_slot: false,
             lacks: Lacks::default(),
             alarm: Timestamp::default(),
         }
@@ -72,7 +75,8 @@ impl<J> Endpoint<J> {
             .lanes
             .get(&Lane::Next)
             .is_some_and(|lane| lane.stored > 0);
-        let throttled = self.throttle.opens_at() > now && !self.queue.is_empty();
+        let throttled = self.throttle.opens_at() > now || self.lacks_slot;
+        let throttled = throttled && !self.queue.is_empty();
         let held = self.held_until() > now;
         held || throttled || parked || self.parking > 0 || self.queue.len() >= queue_limit
     }
@@ -82,8 +86,7 @@ impl<J> Endpoint<J> {
     /// before a lane is chosen; the lane for which it says yes is chosen.
     pub(super) fn next(
         &self,
-        cap: usize,
-        fifo: bool,
+        (cap, fifo): (usize, bool),
         now: Timestamp,
         mut has_room: impl FnMut(Rank) -> bool,
     ) -> Option<Next> {

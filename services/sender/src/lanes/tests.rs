@@ -39,7 +39,7 @@ fn retry(number: u16) -> Lane {
 }
 
 fn starts(lanes: &mut Lanes<u32>, now: Timestamp) -> Vec<Start<u32>> {
-    std::iter::from_fn(|| lanes.next_start(now, |_| true)).collect()
+    std::iter::from_fn(|| lanes.next_start(now, |_| true, |_| true)).collect()
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn retries_use_a_quarter_of_the_slots_while_first_attempts_wait() {
     let mut heads = 0;
     let mut jobs = 0;
     let mut sequence = 0;
-    while let Some(start) = lanes.next_start(at(0), |_| true) {
+    while let Some(start) = lanes.next_start(at(0), |_| true, |_| true) {
         match start {
             Start::Job(_) => jobs += 1,
             Start::Head { .. } => {
@@ -403,7 +403,7 @@ fn of_several_lanes_the_one_that_is_due_for_longest_goes_first() {
     // Deliveries of attempt 2 are due each second, and those of attempt 3 every other one.
     let (mut second, mut third) = (10, 5);
     while read.len() < 6 {
-        let Some(Start::Head { lane, from }) = lanes.next_start(at(100), |_| true) else {
+        let Some(Start::Head { lane, from }) = lanes.next_start(at(100), |_| true, |_| true) else {
             panic!("something is due");
         };
         let (id, lane) = (lane.endpoint, lane.lane);
@@ -435,7 +435,7 @@ fn a_rate_is_kept_also_when_nothing_goes_on_in_between() {
             // Not stored: it is offered again in our stead.
             lanes.parked(&ep("a"), Lane::Next, false, tick(n));
         }
-        while lanes.next_start(tick(n), |_| true).is_some() {
+        while lanes.next_start(tick(n), |_| true, |_| true).is_some() {
             started.push(n);
             lanes.finished(&ep("a"), Origin::Memory, Finish::default(), tick(n));
         }
@@ -454,7 +454,7 @@ fn replays_go_behind_everything_else_and_hold_up_nothing() {
         "a replay that waits parks no newcomer"
     );
     let mut order = Vec::new();
-    while let Some(start) = lanes.next_start(at(0), |_| true) {
+    while let Some(start) = lanes.next_start(at(0), |_| true, |_| true) {
         let origin = match start {
             Start::Job(_) => {
                 order.push(None);

@@ -45,6 +45,7 @@ pub(crate) fn application_entry(version: i64) -> ApplicationSnapshot {
         id: ApplicationId::parse("app_1").unwrap(),
         organization: OrganizationId::parse("org_1").unwrap(),
         uid: Some(Uid::parse("acme").unwrap()),
+        throttle_rate: None,
         version,
         deleted: false,
     }

@@ -92,12 +92,12 @@ metrics! {
 metrics! {
     /// Something that goes up and down.
     Gauge {
-        DeliveryBacklog = "posthorn.delivery.backlog", "{delivery}",
-            "Deliveries that nobody has taken yet, by stage.";
+        DeliveryBacklog = "posthorn.delivery.backlog", "{message}",
+            "Messages that wait for a service or are in its hands, by stage; of the whole fleet, so the same from each process.";
         Waiting = "posthorn.delivery.waiting", "{delivery}",
-            "Deliveries that may not run now, by stage.";
+            "Messages that wait for a time to come (waiting: deliveries, scheduled: events), by stage.";
         BacklogOldestAgeSeconds = "posthorn.backlog.oldest_age", "s",
-            "Age of the oldest message that nobody has taken yet, by stage.";
+            "Age of the oldest message of the backlog, by stage.";
         Endpoints = "posthorn.endpoints", "{endpoint}",
             "Endpoints, by state (active, failing, paused, disabled).";
         RecorderLagSeconds = "posthorn.recorder.lag", "s",

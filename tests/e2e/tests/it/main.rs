@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod acceptance;
+mod application_rate;
 mod authorization;
 mod basic_auth;
 mod callback;
+mod cluster;
 mod connect_proxy;
 mod crash;
 mod dashboard;

@@ -180,16 +180,16 @@ impl Script {
 }
 
 /// The headers of a delivery that matter to a receiver; empty where they are missing.
-pub(super) struct Delivery<'a> {
+pub(crate) struct Delivery<'a> {
     /// `svix-` or `webhook-`, as the fleet is set up.
     pub(super) prefix: &'static str,
-    pub(super) id: &'a str,
+    pub(crate) id: &'a str,
     pub(super) timestamp: &'a str,
     pub(super) signature: &'a str,
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let prefix = if headers.contains_key("webhook-id") {
             "webhook-"
         } else {
@@ -210,7 +210,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Verifies with the official library, which knows the headers by their standard names only.
-    pub(super) fn verify(&self, webhook: &Webhook, body: &[u8]) -> Result<(), WebhookError> {
+    pub(crate) fn verify(&self, webhook: &Webhook, body: &[u8]) -> Result<(), WebhookError> {
         let mut standard = HeaderMap::new();
         let headers = [
             (standardwebhooks::HEADER_WEBHOOK_ID, self.id),

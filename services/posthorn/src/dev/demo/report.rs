@@ -7,10 +7,10 @@ use standardwebhooks::WebhookError;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    api::Attempt,
     producer::Published,
     receiver::{Delivery, Role},
 };
+use crate::rest::Attempt;
 
 /// The endpoints of the demo, by role.
 #[derive(Default)]

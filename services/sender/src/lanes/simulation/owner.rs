@@ -200,7 +200,7 @@ impl Owner {
                 self.take(what);
             }
             while !self.stopping
-                && let Some(start) = self.lanes.next_start(self.now, |_| true)
+                && let Some(start) = self.lanes.next_start(self.now, |_| true, |_| true)
             {
                 self.launch(start);
             }
@@ -217,7 +217,7 @@ impl Owner {
         let ended_at = self.now;
         while let Some(timer) = self.lanes.next_timer() {
             self.now = timer;
-            while let Some(start) = self.lanes.next_start(self.now, |_| true) {
+            while let Some(start) = self.lanes.next_start(self.now, |_| true, |_| true) {
                 // The relisting may have counted what has just ended.
                 let Start::Head { lane, .. } = start else {
                     panic!("seed {}: a job from nowhere", self.seed);

@@ -45,7 +45,7 @@ impl World {
     }
 
     fn start_all(&mut self) {
-        while let Some(start) = self.lanes.next_start(self.now, |_| true) {
+        while let Some(start) = self.lanes.next_start(self.now, |_| true, |_| true) {
             let Start::Head { lane, from } = start else {
                 panic!("nothing is in memory");
             };

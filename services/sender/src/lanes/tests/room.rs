@@ -11,7 +11,7 @@ fn starts_with(lanes: &mut Lanes<u32>, mut room: usize) -> Vec<Start<u32>> {
         room = room.saturating_sub(1);
         has
     };
-    while let Some(start) = lanes.next_start(at(100), &mut ask) {
+    while let Some(start) = lanes.next_start(at(100), &mut ask, |_| true) {
         found.push(start);
     }
     found

@@ -1,4 +1,4 @@
-//! The demo's side of the REST API: a few calls, as any client would make them.
+//! A few calls of the REST API, as any client would make them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const SHOWN_CHARS: usize = 500;
 
 /// A client of the REST API.
-pub(super) struct Api {
+pub(crate) struct Api {
     http: reqwest::Client,
     base: String,
     token: String,
@@ -47,25 +47,25 @@ struct Destination {
 /// An attempt as the history shows it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Attempt {
-    pub(super) endpoint_id: String,
-    pub(super) timestamp: String,
-    pub(super) response_status_code: i16,
-    pub(super) response_duration_ms: i64,
-    pub(super) status: u8,
-    pub(super) status_text: String,
+pub(crate) struct Attempt {
+    pub(crate) endpoint_id: String,
+    pub(crate) timestamp: String,
+    pub(crate) response_status_code: i16,
+    pub(crate) response_duration_ms: i64,
+    pub(crate) status: u8,
+    pub(crate) status_text: String,
 }
 
 impl Attempt {
     /// Whether the endpoint has accepted the event.
-    pub(super) fn succeeded(&self) -> bool {
+    pub(crate) fn succeeded(&self) -> bool {
         self.status == 0
     }
 }
 
 impl Api {
     /// Makes a client; `url` is the API's address without a path.
-    pub(super) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .no_proxy()
@@ -80,22 +80,23 @@ impl Api {
     }
 
     /// Creates the application, or finds the one of an earlier run; returns its id.
-    pub(super) async fn create_application(&self, uid: &str) -> anyhow::Result<String> {
-        let body = json!({ "name": "Posthorn's demo", "uid": uid });
+    pub(crate) async fn create_application(&self, uid: &str, name: &str) -> anyhow::Result<String> {
+        let body = json!({ "name": name, "uid": uid });
         let path = "/app?get_if_exists=true";
         let found: Identified = self.call(Method::POST, path, Some(&body)).await?;
         Ok(found.id)
     }
 
     /// Creates an endpoint, or gives the one of an earlier run its new URL; returns its id.
-    pub(super) async fn create_endpoint(
+    pub(crate) async fn create_endpoint(
         &self,
         application: &str,
         uid: &str,
         url: &str,
     ) -> anyhow::Result<String> {
         let path = format!("/app/{application}/endpoint");
-        let body = json!({ "url": url, "uid": uid, "description": "A receiver of the demo." });
+        let body =
+            json!({ "url": url, "uid": uid, "description": "A receiver of Posthorn's own." });
         let (status, answer) = self.send(Method::POST, &path, Some(&body)).await?;
         let endpoint: Identified = if status == StatusCode::CONFLICT {
             let path = format!("{path}/{uid}");
@@ -108,8 +109,18 @@ impl Api {
         Ok(endpoint.id)
     }
 
+    /// Deletes an application with all that belongs to it.
+    pub(crate) async fn delete_application(&self, id: &str) -> anyhow::Result<()> {
+        let path = format!("/app/{id}");
+        let (status, answer) = self.send(Method::DELETE, &path, None).await?;
+        if status.is_success() {
+            return Ok(());
+        }
+        parse::<Value>(&path, status, &answer).map(drop)
+    }
+
     /// What the endpoint verifies signatures with.
-    pub(super) async fn secret(&self, application: &str, endpoint: &str) -> anyhow::Result<String> {
+    pub(crate) async fn secret(&self, application: &str, endpoint: &str) -> anyhow::Result<String> {
         let path = format!("/app/{application}/endpoint/{endpoint}/secret");
         let secret: SecretOut = self.call(Method::GET, &path, None).await?;
         Ok(secret.key)
@@ -117,7 +128,7 @@ impl Api {
 
     /// When the event will be sent to the endpoint again; `None` while nothing is planned, or the
     /// event has not reached the history yet.
-    pub(super) async fn next_attempt(
+    pub(crate) async fn next_attempt(
         &self,
         application: &str,
         event: &str,
@@ -137,7 +148,7 @@ impl Api {
     }
 
     /// Every attempt of the event so far, the oldest first.
-    pub(super) async fn attempts(
+    pub(crate) async fn attempts(
         &self,
         application: &str,
         event: &str,
