@@ -6,6 +6,7 @@ export function pages({ endpoints, events, app, inbox }) {
   const endpoint = `${base}/endpoints/${endpoints.broken.id}`
   return [
     { name: 'overview', path: '/overview' },
+    { name: 'overview-hour', path: '/overview?range=1h' },
     { name: 'overview-table', path: '/overview?range=1h', act: (page) => page.getByRole('button', { name: 'Table' }).click() },
     { name: 'start', path: '/start' },
     { name: 'calendar', path: '/calendar' },

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Fleet } from './lib/fleet.mjs'
 import { Site } from './lib/site.mjs'
 
-const LIMIT_MS = 600_000
+const LIMIT_MS = 900_000
 const [program, ...names] = process.argv.slice(2)
 if (!program) {
   process.stderr.write('usage: run.mjs PATH_TO_POSTHORN [NAME …]\n')

@@ -193,8 +193,9 @@ async fn play(info: RunInfo, shutdown: Shutdown) {
 
 fn banner(info: &RunInfo, run_file: &RunFile) -> String {
     format!(
-        "\nPosthorn is running.\n  REST API   {}/api/v1\n  NATS       {}\n  token      {}\n  \
-         all of it  {}\n",
+        "\nPosthorn is running.\n  dashboard  {}\n  REST API   {}/api/v1\n  NATS       {}\n  \
+         token      {}\n  all of it  {}\n",
+        info.api_url,
         info.api_url,
         info.nats_url,
         info.token,

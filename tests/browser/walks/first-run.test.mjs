@@ -8,7 +8,7 @@ walk('from nothing to a first delivered event in less than a minute', async ({ b
   const started = Date.now()
   await browser.signIn(token)
   await page.getByRole('link', { name: 'Send a first event' }).click()
-  await page.getByLabel('Application').fill('Acme')
+  await page.getByRole('textbox', { name: 'Application' }).fill('Acme')
   await page.getByRole('button', { name: 'Create and send an event' }).click()
   await page.getByText('It is delivered: 200').waitFor()
   const took = Date.now() - started
@@ -54,7 +54,7 @@ walk('a key is made, shown once and used', async ({ browser, page, token, fleet 
   await page.getByRole('button', { name: 'New API key' }).click()
   await page.getByLabel('Name').fill('Billing')
   await page.getByRole('button', { name: 'Create' }).click()
-  const key = await page.getByLabel('API key').innerText()
+  const key = await page.getByRole('status', { name: 'API key' }).innerText()
   assert.match(key, /^phk_/)
   await page.getByRole('button', { name: 'Done' }).click()
   await page.getByText('Billing').waitFor()
@@ -105,6 +105,7 @@ walk('what waits is seen in the calendar, and delivered now', async ({ browser, 
 walk('an event says who did not get it, and why', async ({ browser, page, token, receiver, api }) => {
   await api.app('Acme', 'acme')
   await api.endpoint('acme', `${receiver.url}/all`)
+  await api.post('/event-type', { name: 'other.type', description: '' })
   await api.endpoint('acme', `${receiver.url}/others`, { eventTypes: ['other.type'] })
   await api.endpoint('acme', `${receiver.url}/paused`, { disabled: true })
   const event = await api.publish('acme', 'invoice.paid')

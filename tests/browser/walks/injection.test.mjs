@@ -11,7 +11,7 @@ const MARKUP = [
   '"><svg onload=window.executed=1>',
   "javascript:window.executed=1//'",
   '{{constructor.constructor("window.executed=1")()}}${window.executed=1}',
-  'jaVasCript:/*-/*`/*\\`/*\'/*"/**/(/* */oNcliCk=window.executed=1 )//</stYle/</titLe/</scRipt/--!>\\x3csVg/<sVg/oNloAd=window.executed=1//>',
+  'JAVASCRIPT:/*-/*`/*\\`/*\'/*"/**/(/* */ONCLICK=window.executed=1 )//</STYLE/</TITLE/</SCRIPT/--!>\\x3cSVG/<SVG/ONLOAD=window.executed=1//>',
   '</textarea><iframe srcdoc="<script>parent.executed=1</script>">',
 ]
 const ALL = MARKUP.join(' ')

@@ -103,3 +103,22 @@ walk('an operator’s page and a portal elsewhere stand in no frame', async ({ p
   const frame = page.frames().find((each) => each !== page.mainFrame())
   assert.equal(await frame.getByLabel('API key').count(), 0)
 })
+
+walk('the portal has the look that its organisation gave it', async (around) => {
+  const { page, api } = around
+  await api.app('Acme', 'acme')
+  // One transparent pixel.
+  const logo =
+    'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
+  await api.send('PUT', '/portal-look', { displayName: 'Acme hooks', accentColor: '#ffd400', logo, theme: 'dark' })
+  const { frame } = await inFrame(around, {})
+  await frame.getByText('Acme hooks').first().waitFor()
+  const inside = page.frames().find((each) => each.url().includes('/portal'))
+  const look = await inside.evaluate(() => {
+    const button = [...document.querySelectorAll('a.button.primary')][0]
+    const { backgroundColor, color } = getComputedStyle(button)
+    const image = document.querySelector('.brand img')
+    return { theme: document.documentElement.dataset.theme, backgroundColor, color, width: image?.naturalWidth }
+  })
+  assert.deepEqual(look, { theme: 'dark', backgroundColor: 'rgb(255, 212, 0)', color: 'rgb(0, 0, 0)', width: 1 })
+})

@@ -82,7 +82,8 @@ export async function follow(
 function dispatch(event: string, data: unknown, listener: Listener, onState: (state: LiveState) => void) {
   if (event === 'ready') {
     onState('live')
-    if ((data as { missed?: boolean }).missed) listener.onMissed?.()
+    // Unless it goes on where it ended, something may have happened in between.
+    if (!(data as { resumed?: boolean }).resumed) listener.onMissed?.()
   } else if (event === 'message') listener.onMessage?.(data as LiveMessage)
   else if (event === 'attempt') listener.onAttempt?.(data as LiveAttempt)
   else if (event === 'missed' || event === 'canceled') listener.onMissed?.()

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { ask, client, type Schemas } from '../api/client'
 import type { PageProps } from '../app/routes'
+import { grouped } from '../text/consumers'
 import { bytes, count, counted } from '../text/number'
 import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { StatusBadge } from '../ui/status'
@@ -77,7 +78,7 @@ function Consumers({ consumers }: { consumers: Fleet['consumers'] }) {
           </tr>
         </thead>
         <tbody>
-          {consumers.map((consumer) => (
+          {grouped(consumers).map((consumer) => (
             <tr key={`${consumer.stream} ${consumer.name}`}>
               <td data-label="Consumer" className="mono small">
                 {consumer.name}

@@ -43,12 +43,9 @@ function Portal() {
                 Ask the API for a link when your customer opens the page, and put it into an iframe. It signs
                 in once, within five minutes, and needs no cookies.
               </p>
-              <dl className="facts">
-                <dt>May show it</dt>
-                <dd className="mono small">{look.frameAncestors.join(', ')}</dd>
-              </dl>
               <p className="dim small">
-                Set by <code>POSTHORN_PORTAL_FRAME_ANCESTORS</code>, for the whole server.
+                Which sites may show it is set for the whole server:{' '}
+                <code>POSTHORN_PORTAL_FRAME_ANCESTORS</code>.
               </p>
             </div>
           </Card>

@@ -25,7 +25,7 @@ function asDataUrl(file: File): Promise<string> {
 }
 
 /** How the portal looks to customers. */
-export function PortalLookForm({ look }: { look: Schemas['PortalLookOut'] }) {
+export function PortalLookForm({ look }: { look: Schemas['PortalLook'] }) {
   const queries = useQueryClient()
   const logoId = useId()
   const [displayName, setDisplayName] = useState(look.displayName ?? '')

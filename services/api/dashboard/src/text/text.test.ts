@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
+import { bucketLabel } from './bucket'
+import { contrast, onColour, readableOn } from './colour'
+import { grouped } from './consumers'
 import { curl, quoted } from './curl'
 import { endpointStatus } from './delivery'
+import { failureInWords } from './failure'
 import { shortId } from './id'
 import { bytes, compact, counted, percent } from './number'
 import { examples, hasExample, latest, nextVersion } from './schema'
@@ -119,4 +123,43 @@ test('a task that has not counted yet has no total', () => {
   expect(counts({ total: null, sent: 0, withoutPayload: 0 }).total).toBeNull()
   expect(counts({ total: 5, sent: 2, withoutPayload: 1 })).toEqual({ total: 5, sent: 2, withoutPayload: 1 })
   expect(counts(undefined)).toEqual({ total: null, sent: 0, withoutPayload: 0 })
+})
+
+test('text in a portal’s colour can be read on both grounds', () => {
+  for (const colour of ['#ffff00', '#000000', '#ffffff', '#777777', '#2b50c8', '#ff0055']) {
+    for (const ground of ['#f1f1ee', '#222327']) {
+      expect(contrast(readableOn(colour, ground), ground), `${colour} on ${ground}`).toBeGreaterThanOrEqual(
+        4.5,
+      )
+    }
+    expect(contrast(onColour(colour), colour), colour).toBeGreaterThanOrEqual(4.5)
+  }
+  expect(readableOn('no colour', '#ffffff')).toBe('no colour')
+})
+
+test('buckets are named by their day only where they span several', () => {
+  expect(bucketLabel('2026-11-27T10:05:00Z', 60)).toBe('10:05')
+  expect(bucketLabel('2026-11-27T10:00:00Z', 7200)).toBe('Fri 27, 10:00')
+})
+
+test('failures in words', () => {
+  expect(failureInWords('timeout', 0)).toBe('Timed out')
+  expect(failureInWords('status_5xx', 503)).toBe('Answered 503')
+  expect(failureInWords('redirect', 301)).toBe('Redirect · 301')
+  expect(failureInWords(null, 0)).toBe('Failed')
+})
+
+test('the partitions of a consumer are one row', () => {
+  const one = (name: string, waiting: number, oldestAt: string | null) => {
+    return { stream: 'JOBS', name, waiting, inFlight: 1, redelivered: 0, oldestAt }
+  }
+  const rows = grouped([
+    one('recorder', 5, null),
+    one('sender-0', 1, null),
+    one('sender-12', 2, '2026-01-01'),
+  ])
+  expect(rows.map(({ name, waiting, inFlight, oldestAt }) => [name, waiting, inFlight, oldestAt])).toEqual([
+    ['recorder', 5, 1, null],
+    ['sender (2 partitions)', 3, 2, '2026-01-01'],
+  ])
 })

@@ -144,8 +144,10 @@ function stack<K extends string>(bucket: Bucket<K>, series: Series<K>[], top: nu
 export function niceTop(highest: number): number {
   if (highest <= 2) return 2
   const power = 10 ** Math.floor(Math.log10(highest))
-  const step = [1, 2, 4, 6, 8, 10].find((factor) => factor * power >= highest) ?? 10
-  return step * power
+  // Half of it is a whole number, too.
+  const steps = power === 1 ? [2, 4, 6, 8, 10] : [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10]
+  const step = steps.find((factor) => factor * power >= highest) ?? 10
+  return Math.round(step * power)
 }
 
 function words<K extends string>(bucket: Bucket<K>, series: Series<K>[], bucketSeconds: number): string {
