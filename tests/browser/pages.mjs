@@ -41,7 +41,8 @@ export function pages({ endpoints, events, app, inbox }) {
 
 /** Waits until a page shows what it has. */
 export async function settled(page) {
-  await page.waitForLoadState('networkidle').catch(() => {})
+  // Not until the network is idle: the live stream never is.
+  await page.locator('h1').first().waitFor()
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached', timeout: 10_000 })
   await page.evaluate(() => document.fonts.ready)
 }

@@ -57,7 +57,7 @@ walk('a secret is revealed, copied and rotated', async (around) => {
 walk('headers and settings are changed', async (around) => {
   const { page, receiver, api } = around
   const endpoint = await endpointPage(around)
-  await page.getByRole('link', { name: 'Settings', exact: true }).click()
+  await page.getByRole('navigation', { name: 'Endpoint' }).getByRole('link', { name: 'Settings' }).click()
   await page.getByRole('button', { name: 'Add a header' }).click()
   await page.getByLabel('Name of header 1').fill('x-plan')
   await page.getByLabel('Value of header 1').fill('team')
@@ -95,7 +95,7 @@ walk('what failed is counted, replayed and its progress seen', async (around) =>
   await eventually('all of them failed', async () => (await api.get(path)).data.length === events)
   receiver.answer = { status: 204 }
   const before = receiver.requests.length
-  await page.getByRole('link', { name: 'Replay', exact: true }).click()
+  await page.getByRole('navigation', { name: 'Endpoint' }).getByRole('link', { name: 'Replay' }).click()
   await page.getByRole('button', { name: 'Count them' }).click()
   await page.getByText(`${events} events would be delivered.`).waitFor()
   assert.equal(receiver.requests.length, before, 'counting delivers nothing')

@@ -57,7 +57,7 @@ walk('a key is made, shown once and used', async ({ browser, page, token, fleet 
   const key = await page.getByRole('status', { name: 'API key' }).innerText()
   assert.match(key, /^phk_/)
   await page.getByRole('button', { name: 'Done' }).click()
-  await page.getByText('Billing').waitFor()
+  await page.getByRole('cell', { name: 'Billing', exact: true }).waitFor()
   assert.equal(await page.getByText(key).count(), 0)
   const answer = await fetch(`${fleet.url}/api/v1/app`, { headers: { authorization: `Bearer ${key}` } })
   assert.equal(answer.status, 200)
