@@ -124,11 +124,6 @@ official-libraries: need-python
 IMAGE_PROFILE ?= release
 IMAGE_ROOT := $(TARGET)/image/root
 
-.PHONY: dashboard
-dashboard: ## Build the dashboard, which the image then has, if there is one
-	@if [ -f services/api/dashboard/package.json ]; then \
-		node=$$($(TOOLS) node); cd services/api/dashboard && PATH="$$node:$$PATH" npm ci && PATH="$$node:$$PATH" npm run build; fi
-
 .PHONY: image-root
 image-root: need-rust
 	@$(CARGO) build --profile $(IMAGE_PROFILE) --locked --bin posthorn $(if $(filter dev,$(IMAGE_PROFILE)),--workspace)
@@ -151,6 +146,7 @@ image: ## Build the container image (IMAGE=posthorn:dev)
 chart-test: need-rust need-python ## Run the chart's quick start as local processes, upgrade it under load (as root)
 	@tests/chart/install.sh
 	@$(MAKE) image-check IMAGE_PROFILE=dev
+	@python3 tests/chart/settings.py $(IMAGE_ROOT)/usr/local/bin/posthorn
 	@$(TOOLS) with tests/chart/run.sh $(IMAGE_ROOT)
 
 .PHONY: helm-check

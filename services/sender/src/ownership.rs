@@ -1,6 +1,6 @@
 //! Which partitions this sender owns.
 //!
-//! Every sender says in regular heartbeats ([`heart`](crate::heart)) that it lives and which
+//! Every sender says in regular heartbeats (`heart`) that it lives and which
 //! partitions it holds; an entry that is not renewed expires. The living split the partitions by
 //! rendezvous hashing, so a sender that joins or leaves moves only its own share.
 //!
@@ -11,7 +11,7 @@
 //! heartbeat.
 //!
 //! A sender whose heartbeats do not arrive, or that was frozen, stops by itself before the others may
-//! begin ([`lease`](crate::lease)): it starts no attempt any more, and claims anew when it is back.
+//! begin (`lease`): it starts no attempt any more, and claims anew when it is back.
 //! Shown by `a_sender_that_was_frozen_repeats_no_more_than_it_had_in_flight`.
 //!
 //! What a lost race would cost is a duplicate, never a loss: the queue decides what is done.

@@ -162,11 +162,13 @@ async fn an_example_goes_to_one_endpoint_and_into_history() {
     }
     let unknown = world.client.post(path, &json!({"eventType": "a.d"})).await;
     unknown.expect(404);
+    // Customers test their endpoints, too; but nobody else's.
+    let ping = json!({"eventType": "svix.ping"});
     let portal = world.portal(app.as_str());
-    portal
-        .post(path, &json!({"eventType": "svix.ping"}))
-        .await
-        .expect(403);
+    portal.post(path, &ping).await.expect(202);
+    let other = world.application("other").await;
+    let stranger = world.portal(other.as_str());
+    stranger.post(path, &ping).await.expect(404);
     world.stop().await;
 }
 

@@ -167,23 +167,23 @@ async fn ready(process: &mut Process) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_loses_a_nats_server_a_sender_and_a_fanout_and_no_event() {
     let _machine = WHOLE_MACHINE.lock().await;
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Box::pin(Cluster::start()).await;
     cluster.rights_are_enough().await;
     let whole = cluster
         .under_load("one-nats-server", async |cluster| {
-            cluster.nats.node(0).kill()
+            cluster.nats.node(0).kill();
         })
         .await;
     assert!(whole.accepted > 0);
     cluster.nats.node(0).restart().await;
     cluster
         .under_load("one-sender-of-three", async |cluster| {
-            cluster.kill(Role::Sender)
+            cluster.kill(Role::Sender);
         })
         .await;
     cluster
         .under_load("one-fanout-of-two", async |cluster| {
-            cluster.kill(Role::Fanout)
+            cluster.kill(Role::Fanout);
         })
         .await;
     cluster
