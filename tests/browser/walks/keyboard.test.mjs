@@ -10,6 +10,7 @@ walk('everything can be done with the keyboard alone', async ({ page, token, api
       await press(key)
       const text = await page.evaluate(() => {
         const at = document.activeElement
+        if (at === document.body) return ''
         const label = at?.labels?.[0]?.textContent ?? ''
         return `${at?.getAttribute('aria-label') ?? ''} ${label} ${at?.textContent ?? ''}`
       })

@@ -112,12 +112,12 @@ walk('the portal has the look that its organisation gave it', async (around) => 
     'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
   await api.send('PUT', '/portal-look', { displayName: 'Acme hooks', accentColor: '#ffd400', logo, theme: 'dark' })
   const { frame } = await inFrame(around, {})
-  await frame.getByText('Acme hooks').first().waitFor()
+  await frame.locator('#side').getByText('Acme hooks').waitFor()
   const inside = page.frames().find((each) => each.url().includes('/portal'))
   const look = await inside.evaluate(() => {
     const button = [...document.querySelectorAll('a.button.primary')][0]
     const { backgroundColor, color } = getComputedStyle(button)
-    const image = document.querySelector('.brand img')
+    const image = document.querySelector('#side .brand img')
     return { theme: document.documentElement.dataset.theme, backgroundColor, color, width: image?.naturalWidth }
   })
   assert.deepEqual(look, { theme: 'dark', backgroundColor: 'rgb(255, 212, 0)', color: 'rgb(0, 0, 0)', width: 1 })
