@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::{HEARTBEAT, Lease};
 
-/// How long a heartbeat may take: so that one that is lost is repeated while the lease lasts.
-const BEAT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a heartbeat may take: one that is lost is repeated while the lease of the one before it
+/// lasts, and the repetition has as long.
+const BEAT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// This sender's heartbeat. Clones share it.
 #[derive(Clone)]

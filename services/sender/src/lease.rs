@@ -14,11 +14,13 @@ use posthorn_bus::topology::MEMBER_TTL;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How often a sender says that it lives; a third of the time after which it counts as dead.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often a sender says that it lives; a sixth of the time after which it counts as dead, so that
+/// one that is lost, or late on a busy server, costs nothing.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long a heartbeat lasts for the one that sent it.
-const LEASE: Duration = MEMBER_TTL.saturating_sub(HEARTBEAT);
+/// How long a heartbeat lasts for the one that sent it: a second less than for the others, which is
+/// what a start may take from its look at the lease to the request.
+const LEASE: Duration = MEMBER_TTL.saturating_sub(Duration::from_secs(1));
 
 /// The lease of this sender.
 #[derive(Debug, Default)]
@@ -137,7 +139,7 @@ mod tests {
         assert!(!term.is_valid(), "no heartbeat yet");
         lease.renew(Instant::now());
         assert!(term.is_valid());
-        tokio::time::advance(MEMBER_TTL - HEARTBEAT).await;
+        tokio::time::advance(LEASE).await;
         assert!(!term.is_valid());
     }
 

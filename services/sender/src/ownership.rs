@@ -32,8 +32,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::heart::Heart;
-use crate::lease::{HEARTBEAT, Lease, Tenure};
+use crate::lease::{Lease, Tenure};
 use crate::partition::{Owner, Shared};
+
+/// How often a sender looks who lives.
+const ROUND: Duration = Duration::from_secs(2);
 
 /// How often a sender that leaves looks whether its partitions are empty.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
@@ -124,7 +127,7 @@ impl Ownership {
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(HEARTBEAT) => {}
+                () = tokio::time::sleep(ROUND) => {}
                 () = shutdown.requested() => {}
             }
         }
