@@ -13,7 +13,7 @@ use crate::{SOON, WHOLE_MACHINE};
 const RATE: u16 = 40;
 /// Its endpoints: enough for both senders to own some of them.
 const ENDPOINTS: usize = 12;
-const EVENTS: usize = 60;
+const EVENTS: usize = 200;
 /// How long requests are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -81,19 +81,17 @@ async fn the_rate_of_an_application_holds_for_all_senders_together() {
          another application's event meanwhile delivered after {beside:?}"
     ));
     let even = usize::from(RATE) * 10;
-    assert!(
-        count.abs_diff(even) <= even / 20,
-        "{count} instead of {even}"
-    );
+    // Never more than the rate, on any machine; a busy one may be late for some of the moments.
+    assert!(count <= even + even / 20, "{count} instead of {even}");
+    assert!(count >= even * 3 / 4, "{count} instead of {even}");
 
     let lifted = client.request("PATCH", "/app/slow");
     let lifted = Client::send(lifted.json(&json!({"throttleRate": null}))).await;
     assert_eq!(lifted.status, 200, "{lifted:?}");
+    // At the rate it would take some 50 s more.
     for number in 1..ENDPOINTS {
         let path = format!("/{number}");
-        receiver
-            .wait_for(&path, EVENTS, Duration::from_secs(8))
-            .await;
+        receiver.wait_for(&path, EVENTS, SOON).await;
     }
     assert_eq!(status().await, json!({"status": "Ok"}));
     second.sigterm();
