@@ -5,7 +5,7 @@ import { walk } from '../lib/walk.mjs'
 import { pages, settled } from '../pages.mjs'
 
 const WIDTHS = [320, 768, 1280, 2560]
-const LIMIT = 420_000
+const LIMIT = 840_000
 
 async function everyPage({ api, browser, page, token }, look) {
   const made = await sample(api)
