@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::Producer;
 
 /// How long everything accepted may take to arrive after the trouble has passed.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A stream of events that goes on until it is ended.
 #[derive(Debug)]
