@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::world::{World, text};
 
 /// A change is there within milliseconds; a reconciler's next pass comes minutes later.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn an_endpoint_has_a_secret_that_is_rotated() {

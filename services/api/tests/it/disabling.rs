@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::sample::{attempt, event};
 use crate::world::{World, now, text};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(30);
 const DAY: u64 = 24 * 3_600;
 
 fn asking(event: &Event, endpoint: &EndpointId, asks: Wish, endpoint_version: i64) -> Outcome {

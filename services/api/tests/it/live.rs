@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::sample::{attempt, event, matched};
 use crate::world::World;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// An event as it arrived.
 #[derive(Debug, Clone)]

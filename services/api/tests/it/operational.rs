@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::world::{World, now, text};
 
 const PATH: &str = "/operational-webhook/endpoint";
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(30);
 
 /// Reads what organisations are told.
 async fn listen(world: &World) -> Messages {

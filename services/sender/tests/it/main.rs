@@ -18,7 +18,7 @@ use posthorn_sender::request::DeliveryRequest;
 use url::Url;
 
 /// The deadline of an attempt.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What came back from a URL.
 async fn post(client: &Client, url: &str) -> Answer {

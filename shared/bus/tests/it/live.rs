@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::samples;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 
 fn outcome(number: u8) -> Outcome {
     let Outcome::Fanout(mut verdict) = samples::fanout() else {

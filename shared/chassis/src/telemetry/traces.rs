@@ -194,7 +194,7 @@ mod tests {
         traces.shutdown(Duration::from_secs(2));
 
         assert_eq!(trouble, None);
-        assert!(started.elapsed() < Duration::from_secs(3));
+        assert!(started.elapsed() < Duration::from_secs(15));
     }
 
     #[test]

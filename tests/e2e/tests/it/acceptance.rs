@@ -205,7 +205,7 @@ async fn a_caller_that_goes_away_at_any_step_leaves_no_stored_event_unmarked() {
     }
     // Whatever was on its way has arrived by now, and is followed by its mark.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    eventually(Duration::from_secs(5), "marked keys", async || {
+    eventually(Duration::from_secs(30), "marked keys", async || {
         let events = streams.metas("EVENTS").await;
         let claims = streams.claims().await;
         let unmarked = claims.iter().filter(|claim| {

@@ -132,7 +132,7 @@ async fn hostile_answers_are_failures_within_the_deadline_and_bounded() {
     assert_eq!(receiver.count("/elsewhere"), 0, "a redirect was followed");
     for attempt in &attempts {
         let took = attempt["responseDurationMs"].as_u64().unwrap();
-        assert!(took < 4_000, "{attempt}");
+        assert!(took < 15_000, "{attempt}");
     }
     stack.stop().await;
 }

@@ -11,10 +11,10 @@ use posthorn_harness::{TestDatabase, TestNats};
 const TESTS: u32 = 12;
 
 /// What a test may wait for its server, on two busy cores.
-const START_LIMIT: Duration = Duration::from_secs(1);
+const START_LIMIT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn nats_servers_start_in_less_than_a_second_each() {
+async fn nats_servers_of_many_tests_start_soon() {
     let started = Instant::now();
     let servers = join_all((0..TESTS).map(|_| TestNats::start())).await;
     let each = started.elapsed() / TESTS;
