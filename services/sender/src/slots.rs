@@ -15,8 +15,9 @@ use posthorn_event_schema::{ApplicationId, EndpointId, Timestamp};
 const KEEP: Duration = Duration::from_millis(250);
 /// Pause before the owner is asked again that did not answer; a hand-over takes seconds.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// What is asked for at a time covers this at most, so that no partition holds the others' share.
-const AHEAD_PARTS: u16 = 10;
+/// How often a partition asks at least while its deliveries use the whole rate: what it is given at a
+/// time covers no more than a tenth of a second, so that it never holds the others' share.
+const ASKS_PER_SECOND: u16 = 10;
 
 /// What a partition has of its applications' rates.
 #[derive(Debug, Default)]
@@ -160,7 +161,7 @@ impl Share {
         } else {
             self.batch.saturating_mul(2)
         };
-        self.batch = waiting.max(grown).min((self.rate / AHEAD_PARTS).max(1));
+        self.batch = waiting.max(grown).min((self.rate / ASKS_PER_SECOND).max(1));
         self.wasted = false;
         self.asking = true;
         Some(self.batch)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_chassis::error_chain;
+use posthorn_chassis::{error_chain, metric};
 use posthorn_event_schema::subject::Rank;
 use posthorn_event_schema::{EndpointId, Timestamp};
 
@@ -25,7 +25,11 @@ impl Owner {
             let room = |rank| room.ask(rank);
             let slot = |id: &EndpointId| {
                 let throttled = snapshot.throttled(id);
-                throttled.is_none_or(|application| slots.take(application, id, now))
+                let may = throttled.is_none_or(|application| slots.take(application, id, now));
+                if !may {
+                    metric::Counter::LimitReached.add(1, &[("limit", "application_rate")]);
+                }
+                may
             };
             if let Some(start) = self.lanes.next_start(now, room, slot) {
                 self.launch(start);
