@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{consumer, stream};
 use posthorn_chassis::{Shutdown, clock, error_chain, metric};
+use posthorn_event_schema::Timestamp;
 
 use crate::topology::{Reader, Stream};
 use crate::{Bus, BusError};
@@ -90,57 +90,26 @@ impl Bus {
 
     /// A work queue holds exactly what is not done.
     async fn backlog_of_queue(&self, queue: Stream) -> Result<Backlog, BusError> {
-        let state = self.state(queue).await?;
-        let oldest_age = match state.messages {
-            0 => Duration::ZERO,
-            _ => age(state.first_timestamp),
-        };
+        let state = self.stream_state(queue).await?;
         Ok(Backlog {
             messages: state.messages,
-            oldest_age,
+            oldest_age: age(state.first_at),
         })
     }
 
     /// A stream with several readers holds more; this reader has done all up to its ack floor.
     async fn backlog_of_reader(&self, reader: Reader) -> Result<Backlog, BusError> {
-        let doing = "look at a consumer";
-        let stream = self.stream(reader.stream()).await?;
-        let info: consumer::Info = stream
-            .consumer_info(reader.name())
-            .await
-            .map_err(BusError::request(doing))?;
-        let messages = info.num_pending + u64::try_from(info.num_ack_pending).unwrap_or_default();
-        if messages == 0 {
-            return Ok(Backlog {
-                messages,
-                oldest_age: Duration::ZERO,
-            });
-        }
-        let next = info.ack_floor.stream_sequence + 1;
-        // Done meanwhile, if there is none any more.
-        let oldest = stream.get_first_raw_message_by_subject(">", next).await;
+        let state = self.reader_state(reader).await?;
         Ok(Backlog {
-            messages,
-            oldest_age: oldest.map_or(Duration::ZERO, |message| age(message.time)),
+            messages: state.waiting + u64::try_from(state.in_flight).unwrap_or_default(),
+            oldest_age: age(state.oldest_at),
         })
-    }
-
-    async fn state(&self, stream: Stream) -> Result<stream::State, BusError> {
-        let stream = self.stream(stream).await?;
-        let info = stream.get_info().await;
-        info.map(|info| info.state)
-            .map_err(BusError::request("look at a stream"))
-    }
-
-    async fn stream(&self, stream: Stream) -> Result<stream::Stream<()>, BusError> {
-        let handle = self.jetstream.get_stream_no_info(stream.name()).await;
-        handle.map_err(BusError::request("look at a stream"))
     }
 }
 
-fn age(since: async_nats::datetime::DateTime) -> Duration {
-    let micros = i128::from(clock::unix_micros()) - since.unix_timestamp_nanos() / 1_000;
-    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+fn age(since: Option<Timestamp>) -> Duration {
+    let now = Timestamp::from_unix_micros(clock::unix_micros());
+    since.map_or(Duration::ZERO, |since| now.since(since))
 }
 
 /// Shows the figures of these stages until the shutdown.
@@ -166,7 +135,7 @@ async fn report_once(bus: &Bus, stage: Stage) -> Result<(), BusError> {
     metric::Gauge::DeliveryBacklog.set(backlog.messages, &labels);
     metric::Gauge::BacklogOldestAgeSeconds.set(backlog.oldest_age.as_secs_f64(), &labels);
     if let Some((stream, name)) = stage.waiting() {
-        let state = bus.state(stream).await?;
+        let state = bus.stream_state(stream).await?;
         metric::Gauge::Waiting.set(state.messages, &[("stage", name)]);
     }
     Ok(())

@@ -79,7 +79,7 @@ impl Bus {
         stream::iter(looks).buffered(CONCURRENT).try_collect().await
     }
 
-    async fn stream_state(&self, stream: Stream) -> Result<StreamState, BusError> {
+    pub(crate) async fn stream_state(&self, stream: Stream) -> Result<StreamState, BusError> {
         let found = self.jetstream.get_stream(stream.name()).await;
         let found = found.map_err(BusError::request(DOING))?;
         let info = found.cached_info();
@@ -108,7 +108,7 @@ impl Bus {
         stream::iter(looks).buffered(CONCURRENT).try_collect().await
     }
 
-    async fn reader_state(&self, reader: Reader) -> Result<ReaderState, BusError> {
+    pub(crate) async fn reader_state(&self, reader: Reader) -> Result<ReaderState, BusError> {
         let subject = format!("CONSUMER.INFO.{}.{}", reader.stream().name(), reader.name());
         let answer: Result<Response<Info>, _> = self.jetstream.request(subject, &json!({})).await;
         let info = match answer.map_err(BusError::request(DOING))? {
