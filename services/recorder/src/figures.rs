@@ -1,7 +1,7 @@
 //! Adds what the pumps noted to the roll-ups, and removes figures that are too old.
 //!
-//! Any number of recorders may run it: one at a time does the work. While PostgreSQL is away the
-//! upkeep's gate says so, so nothing is said here.
+//! Any number of recorders may run it: one at a time does the work. That PostgreSQL is away is said by
+//! the upkeep's gate, and not each second here.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ pub(crate) async fn run(store: Store, shutdown: Shutdown) {
     loop {
         let now = Timestamp::from_unix_micros(clock::unix_micros());
         if let Err(error) = fold(&store, now).await {
-            tracing::debug!(reason = chain(&error), "figures not added up, trying later");
+            say(&error, "figures not added up, trying later");
         } else if pruned.is_none_or(|last| last.elapsed() >= PRUNE) {
             match store.prune_figures(now).await {
                 Ok(()) => pruned = Some(Instant::now()),
-                Err(error) => tracing::debug!(reason = chain(&error), "old figures not removed"),
+                Err(error) => say(&error, "old figures not removed"),
             }
         }
         tokio::select! {
@@ -39,4 +39,12 @@ pub(crate) async fn run(store: Store, shutdown: Shutdown) {
 async fn fold(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     while store.fold_figures(now).await? {}
     Ok(())
+}
+
+fn say(error: &StoreError, what: &'static str) {
+    let reason = chain(error);
+    match error {
+        StoreError::Unavailable(_) | StoreError::TimedOut => tracing::debug!(reason, what),
+        _ => tracing::error!(reason, what),
+    }
 }

@@ -3,19 +3,18 @@
 //! Figures come from the roll-ups ([`super::rollup`]), so that a week of a busy application is read
 //! as fast as an hour of a quiet one; what waits and what failed last come from small indexes.
 
+mod look;
+
 use std::time::Duration;
 
 use posthorn_event_schema::{
     ApplicationId, AttemptId, EndpointId, EventId, EventType, OrganizationId, Timestamp,
 };
 use time::OffsetDateTime;
-use tokio_postgres::Row;
 
-use super::DeliveryState;
+use look::Look;
+
 use super::rollup::class_start;
-use super::window::Days;
-use crate::column::{get, moment, moment_option, number, number_option, parsed};
-use crate::pool::Client;
 use crate::{Store, StoreError};
 
 /// Endpoints that are shown as the worst.
@@ -292,192 +291,6 @@ impl Store {
             failures,
         })
     }
-}
-
-/// One reading of an overview.
-struct Look<'a> {
-    client: &'a mut Client,
-    audience: Audience<'a>,
-    range: &'a Range,
-}
-
-impl Look<'_> {
-    fn since(&self) -> OffsetDateTime {
-        self.range.since.to_date_time()
-    }
-
-    /// The days of the events whose deliveries may have ended in the range.
-    fn days(&self) -> Days {
-        Days::between(self.range.since.minus(LONGEST_LIFE), self.range.until())
-    }
-
-    /// The buckets' counts and the histogram of durations, in one look at the figures.
-    async fn figures(&mut self) -> Result<(Vec<Counts>, Option<Latency>), StoreError> {
-        let (condition, scope) = self.audience.condition();
-        let (table, since) = (self.range.resolution.table(), self.since());
-        let edges = self.range.edges();
-        let until = self.range.until().to_date_time();
-        let mut buckets = vec![Counts::default(); usize::from(self.range.count)];
-        let mut classes = Vec::new();
-        let sql = format!(
-            "SELECT place, kind, latency, sum(count)::bigint AS found, \
-                 COALESCE(sum(count) FILTER (WHERE kind > 0), 0)::bigint AS attempts \
-             FROM (SELECT width_bucket(bucket, $4::timestamptz[]) AS place, kind, latency, count \
-                   FROM {table} WHERE {condition} AND bucket >= $2 AND bucket < $3) AS placed \
-             GROUP BY GROUPING SETS ((place, kind), (latency)) ORDER BY latency"
-        );
-        let params: crate::pool::Params<'_> = &[&scope, &since, &until, &edges];
-        for row in &self.client.query(&sql, params).await? {
-            if let Some(class) = get::<Option<i16>>(row, "latency")? {
-                classes.push((class, get(row, "attempts")?));
-            } else if let Some(bucket) = place(&mut buckets, row)? {
-                bucket.add_attempts(get(row, "kind")?, get(row, "found")?);
-            }
-        }
-        self.add_cancelled(&mut buckets).await?;
-        Ok((buckets, Latency::of(&classes)))
-    }
-
-    async fn add_cancelled(&mut self, buckets: &mut [Counts]) -> Result<(), StoreError> {
-        let (condition, scope) = self.audience.condition();
-        let (since, until) = (self.since(), self.range.until().to_date_time());
-        let edges = self.range.edges();
-        let days = self.days();
-        let sql = format!(
-            "SELECT width_bucket(cancelled_at, $4::timestamptz[]) AS place, \
-                 cancel_reason IN ('expired', 'deadline_passed') AS expired, count(*) AS found \
-             FROM deliveries WHERE {condition} AND cancelled_at >= $2 AND cancelled_at < $3 \
-                 AND state = 2 AND day BETWEEN $5 AND $6 GROUP BY 1, 2"
-        );
-        let params: crate::pool::Params<'_> =
-            &[&scope, &since, &until, &edges, &days.first, &days.last];
-        for row in &self.client.query(&sql, params).await? {
-            if let Some(bucket) = place(buckets, row)? {
-                let expired = get::<Option<bool>>(row, "expired")?.unwrap_or(false);
-                let found: i64 = get(row, "found")?;
-                if expired {
-                    bucket.expired += found;
-                } else {
-                    bucket.cancelled += found;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn worst(&mut self) -> Result<Vec<WorstEndpoint>, StoreError> {
-        let (condition, scope) = self.audience.condition();
-        let table = self.range.resolution.table();
-        let sql = format!(
-            "SELECT application_id, endpoint_id, \
-                 sum(count) FILTER (WHERE kind IN (1, 3))::bigint AS failed, \
-                 COALESCE(sum(count) FILTER (WHERE kind = 4), 0)::bigint AS delivered \
-             FROM {table} WHERE {condition} AND bucket >= $2 AND kind > 0 \
-             GROUP BY application_id, endpoint_id \
-             HAVING sum(count) FILTER (WHERE kind IN (1, 3)) > 0 \
-             ORDER BY failed DESC, endpoint_id LIMIT $3"
-        );
-        let since = self.since();
-        let rows = self.client.query(&sql, &[&scope, &since, &WORST]).await?;
-        let histogram = format!(
-            "SELECT latency, sum(count)::bigint AS found FROM {table} \
-             WHERE application_id = $1 AND bucket >= $2 AND endpoint_id = $3 AND kind > 0 \
-             GROUP BY latency ORDER BY latency"
-        );
-        let mut worst = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let application = parsed(row, "application_id", ApplicationId::parse)?;
-            let endpoint = parsed(row, "endpoint_id", EndpointId::parse)?;
-            let params: crate::pool::Params<'_> =
-                &[&application.as_str(), &since, &endpoint.as_str()];
-            let classes = self.client.query(&histogram, params).await?;
-            let classes: Vec<(i16, i64)> = classes.iter().map(class).collect::<Result<_, _>>()?;
-            worst.push(WorstEndpoint {
-                application,
-                endpoint,
-                failed: get(row, "failed")?,
-                delivered: get(row, "delivered")?,
-                latency: Latency::of(&classes),
-            });
-        }
-        Ok(worst)
-    }
-
-    /// Looks only into the applications in which anything failed, the latest first.
-    async fn failures(&mut self) -> Result<Vec<FailedAttempt>, StoreError> {
-        let (condition, scope) = self.audience.condition();
-        let (table, days) = (self.range.resolution.table(), self.days());
-        let sql = format!(
-            "SELECT a.* FROM ( \
-                 SELECT application_id FROM {table} \
-                 WHERE {condition} AND bucket >= $2 AND kind IN (1, 3) \
-                 GROUP BY application_id ORDER BY max(bucket) DESC LIMIT $3) AS failing \
-             CROSS JOIN LATERAL ( \
-                 SELECT id, application_id, event_id, endpoint_id, event_type, started_at, number, \
-                     status, duration_ms, failure, state, next_attempt_at, trace_id \
-                 FROM attempts t WHERE t.application_id = failing.application_id \
-                     AND t.state <> 4 AND t.day BETWEEN $4 AND $5 AND t.started_at >= $2 \
-                 ORDER BY t.id DESC LIMIT $6) AS a \
-             ORDER BY a.id DESC LIMIT $6"
-        );
-        let params: crate::pool::Params<'_> = &[
-            &scope,
-            &self.since(),
-            &FAILING_APPLICATIONS,
-            &days.first,
-            &days.last,
-            &FAILURES,
-        ];
-        let rows = self.client.query(&sql, params).await?;
-        rows.iter().map(failed_attempt).collect()
-    }
-
-    async fn summary(&mut self, now: Timestamp) -> Result<Summary, StoreError> {
-        let (condition, scope) = self.audience.condition();
-        let sql = format!(
-            "SELECT count(*) AS waiting, count(*) FILTER (WHERE next_attempt_at < $2) AS past_due, \
-                 min(next_attempt_at) AS next FROM waiting_deliveries WHERE {condition}"
-        );
-        let late = now.minus(LATE).to_date_time();
-        let row = self.client.query_opt(&sql, &[&scope, &late]).await?;
-        row.map_or(Ok(Summary::default()), |row| {
-            Ok(Summary {
-                waiting: get(&row, "waiting")?,
-                past_due: get(&row, "past_due")?,
-                next_attempt_at: moment_option(&row, "next")?,
-            })
-        })
-    }
-}
-
-fn place<'a>(buckets: &'a mut [Counts], row: &Row) -> Result<Option<&'a mut Counts>, StoreError> {
-    let place: i32 = get(row, "place")?;
-    Ok(usize::try_from(place - 1)
-        .ok()
-        .and_then(|place| buckets.get_mut(place)))
-}
-
-fn class(row: &Row) -> Result<(i16, i64), StoreError> {
-    Ok((get(row, "latency")?, get(row, "found")?))
-}
-
-fn failed_attempt(row: &Row) -> Result<FailedAttempt, StoreError> {
-    let state = DeliveryState::from_code(get(row, "state")?, "state")?;
-    Ok(FailedAttempt {
-        id: parsed(row, "id", AttemptId::parse)?,
-        application: parsed(row, "application_id", ApplicationId::parse)?,
-        event: parsed(row, "event_id", EventId::parse)?,
-        endpoint: parsed(row, "endpoint_id", EndpointId::parse)?,
-        event_type: parsed(row, "event_type", EventType::parse)?,
-        started_at: moment(row, "started_at")?,
-        number: number(row, "number")?,
-        status: number_option(row, "status")?,
-        duration_ms: get(row, "duration_ms")?,
-        failure: get(row, "failure")?,
-        exhausted: state == DeliveryState::Exhausted,
-        next_attempt_at: moment_option(row, "next_attempt_at")?,
-        trace_id: get(row, "trace_id")?,
-    })
 }
 
 #[cfg(test)]

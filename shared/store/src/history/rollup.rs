@@ -6,6 +6,7 @@
 //! `figures_count_each_attempt_once`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use posthorn_event_schema::{AttemptRecord, Timestamp};
@@ -55,8 +56,11 @@ impl<'a> Counted<'a> {
 
 /// The class of a duration: four to each doubling, so a class is 19 % wide.
 fn latency_class(duration_ms: u64) -> i16 {
-    let edge = |class: &i16| duration_ms as f64 >= class_start(*class) - 1e-6;
-    (0..=LAST_CLASS).rev().find(edge).unwrap_or(0)
+    // Looked up and not computed each time: every attempt has one.
+    static STARTS: LazyLock<Vec<f64>> =
+        LazyLock::new(|| (0..=LAST_CLASS).map(class_start).collect());
+    let begun = STARTS.partition_point(|start| *start <= duration_ms as f64 + 1e-6);
+    i16::try_from(begun.saturating_sub(1)).unwrap_or(LAST_CLASS)
 }
 
 /// Where a class begins, in milliseconds.
