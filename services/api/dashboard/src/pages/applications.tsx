@@ -9,9 +9,9 @@ import { navigate, setSearch, usePlace } from '../app/location'
 import { path } from '../app/match'
 import type { PageProps } from '../app/routes'
 import { CopyButton, CopyId } from '../ui/copy'
-import { Confirm, Dialog } from '../ui/dialog'
+import { Confirm, Dialog, FormDialog } from '../ui/dialog'
 import { Field } from '../ui/field'
-import { Answer, Card, Empty, Failure, PageHead } from '../ui/page'
+import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
 import { toast } from '../ui/toast'
@@ -212,50 +212,32 @@ function Create({ onClose }: { onClose: () => void }) {
     },
   })
   return (
-    <Dialog title="New application" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          create.mutate()
-        }}
+    <FormDialog title="New application" change={create} onClose={onClose}>
+      <Field label="Name" hint="As people call this customer.">
+        {(given) => (
+          <input
+            {...given}
+            className="input"
+            required
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field
+        label="uid"
+        hint="Optional: your own name for it, for the API and NATS subjects. Without dots, such as acme."
       >
-        <div className="card-body stack">
-          <Field label="Name" hint="As people call this customer.">
-            {(given) => (
-              <input
-                {...given}
-                className="input"
-                required
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field
-            label="uid"
-            hint="Optional: your own name for it, for the API and NATS subjects. Without dots, such as acme."
-          >
-            {(given) => (
-              <input
-                {...given}
-                className="input mono"
-                value={uid}
-                onChange={(event) => setUid(event.target.value)}
-              />
-            )}
-          </Field>
-          {create.error && <Failure error={create.error} />}
-        </div>
-        <div className="dialog-actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="button primary" disabled={create.isPending}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        {(given) => (
+          <input
+            {...given}
+            className="input mono"
+            value={uid}
+            onChange={(event) => setUid(event.target.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
   )
 }
 

@@ -9,9 +9,9 @@ import { path } from '../app/match'
 import type { PageProps } from '../app/routes'
 import { useScope } from '../app/scope'
 import { latest } from '../text/schema'
-import { Dialog } from '../ui/dialog'
+import { FormDialog } from '../ui/dialog'
 import { Field } from '../ui/field'
-import { Answer, Card, Empty, Failure, PageHead } from '../ui/page'
+import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
@@ -126,46 +126,28 @@ function Create({ onClose }: { onClose: () => void }) {
     },
   })
   return (
-    <Dialog title="New event type" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          create.mutate()
-        }}
-      >
-        <div className="card-body stack">
-          <Field label="Name" hint="A dotted name, such as invoice.paid.">
-            {(given) => (
-              <input
-                {...given}
-                className="input mono"
-                required
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Description" hint="When it happens, in a sentence.">
-            {(given) => (
-              <input
-                {...given}
-                className="input"
-                value={description}
-                onChange={(event) => setDescription(event.target.value)}
-              />
-            )}
-          </Field>
-          {create.error && <Failure error={create.error} />}
-        </div>
-        <div className="dialog-actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="button primary" disabled={create.isPending}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="New event type" change={create} onClose={onClose}>
+      <Field label="Name" hint="A dotted name, such as invoice.paid.">
+        {(given) => (
+          <input
+            {...given}
+            className="input mono"
+            required
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label="Description" hint="When it happens, in a sentence.">
+        {(given) => (
+          <input
+            {...given}
+            className="input"
+            value={description}
+            onChange={(event) => setDescription(event.target.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
   )
 }

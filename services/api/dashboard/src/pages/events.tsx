@@ -13,9 +13,9 @@ import { FirstEvent } from '../parts/first-event'
 import { Tail } from '../parts/tail'
 import { examples } from '../text/schema'
 import { CopyId } from '../ui/copy'
-import { Dialog } from '../ui/dialog'
+import { FormDialog } from '../ui/dialog'
 import { Field } from '../ui/field'
-import { Answer, Card, Empty, Failure, PageHead } from '../ui/page'
+import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
 
@@ -214,57 +214,39 @@ function Publish({ scope, onClose }: { scope: Scope; onClose: () => void }) {
     if (example) setPayload(JSON.stringify(example, null, 2))
   }
   return (
-    <Dialog title="Publish an event" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          publish.mutate()
-        }}
-      >
-        <div className="card-body stack">
-          <Field label="Event type" hint="A dotted name. One that has an example brings it along.">
-            {(given) => (
-              <>
-                <input
-                  {...given}
-                  className="input mono"
-                  required
-                  list="known-types"
-                  placeholder="invoice.paid"
-                  value={type}
-                  onChange={(event) => choose(event.target.value)}
-                />
-                <datalist id="known-types">
-                  {types.data?.data.map((each) => (
-                    <option key={each.name} value={each.name} />
-                  ))}
-                </datalist>
-              </>
-            )}
-          </Field>
-          <Field label="Payload">
-            {(given) => (
-              <textarea
-                {...given}
-                className="textarea mono"
-                rows={9}
-                spellCheck={false}
-                value={payload}
-                onChange={(event) => setPayload(event.target.value)}
-              />
-            )}
-          </Field>
-          {publish.error && <Failure error={publish.error} />}
-        </div>
-        <div className="dialog-actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="button primary" disabled={publish.isPending}>
-            Publish
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="Publish an event" action="Publish" change={publish} onClose={onClose}>
+      <Field label="Event type" hint="A dotted name. One that has an example brings it along.">
+        {(given) => (
+          <>
+            <input
+              {...given}
+              className="input mono"
+              required
+              list="known-types"
+              placeholder="invoice.paid"
+              value={type}
+              onChange={(event) => choose(event.target.value)}
+            />
+            <datalist id="known-types">
+              {types.data?.data.map((each) => (
+                <option key={each.name} value={each.name} />
+              ))}
+            </datalist>
+          </>
+        )}
+      </Field>
+      <Field label="Payload">
+        {(given) => (
+          <textarea
+            {...given}
+            className="textarea mono"
+            rows={9}
+            spellCheck={false}
+            value={payload}
+            onChange={(event) => setPayload(event.target.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
   )
 }

@@ -10,9 +10,9 @@ import type { PageProps } from '../app/routes'
 import { type Scope, useScope } from '../app/scope'
 import { count } from '../text/number'
 import { CopyId } from '../ui/copy'
-import { Dialog } from '../ui/dialog'
+import { FormDialog } from '../ui/dialog'
 import { Field } from '../ui/field'
-import { Answer, Card, Empty, Failure, PageHead } from '../ui/page'
+import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
 
@@ -154,47 +154,25 @@ function Create({ scope, onClose }: { scope: Scope; onClose: () => void }) {
     </Field>
   )
   return (
-    <Dialog title="New inbox" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          create.mutate()
-        }}
-      >
-        <div className="card-body stack">
-          <Field label="Name">
-            {(given) => (
-              <input
-                {...given}
-                className="input"
-                required
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-          {numeric('Answers with', 'A status from 200 to 599.', status, setStatus, [200, 599])}
-          {numeric('After, in milliseconds', 'More than 5,000 is a time-out.', delay, setDelay, [0, 30_000])}
-          {numeric('Fails first', 'So many requests get 500.', failFirst, setFailFirst, [0, 1_000])}
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={subscribe}
-              onChange={(event) => setSubscribe(event.target.checked)}
-            />
-            Also create an endpoint that leads to it, for all event types
-          </label>
-          {create.error && <Failure error={create.error} />}
-        </div>
-        <div className="dialog-actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="button primary" disabled={create.isPending}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="New inbox" change={create} onClose={onClose}>
+      <Field label="Name">
+        {(given) => (
+          <input
+            {...given}
+            className="input"
+            required
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        )}
+      </Field>
+      {numeric('Answers with', 'A status from 200 to 599.', status, setStatus, [200, 599])}
+      {numeric('After, in milliseconds', 'More than 5,000 is a time-out.', delay, setDelay, [0, 30_000])}
+      {numeric('Fails first', 'So many requests get 500.', failFirst, setFailFirst, [0, 1_000])}
+      <label className="check">
+        <input type="checkbox" checked={subscribe} onChange={(event) => setSubscribe(event.target.checked)} />
+        Also create an endpoint that leads to it, for all event types
+      </label>
+    </FormDialog>
   )
 }

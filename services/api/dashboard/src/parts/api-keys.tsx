@@ -5,9 +5,9 @@ import { ask, client, type Schemas } from '../api/client'
 import { inWords } from '../api/error'
 import { PAGE } from '../api/queries'
 import { CopyButton } from '../ui/copy'
-import { Confirm, Dialog } from '../ui/dialog'
+import { Confirm, Dialog, FormDialog } from '../ui/dialog'
 import { Field } from '../ui/field'
-import { Answer, Card, Empty, Failure } from '../ui/page'
+import { Answer, Card, Empty } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
 import { toast } from '../ui/toast'
@@ -131,53 +131,35 @@ function Create({ onClose }: { onClose: () => void }) {
     )
   }
   return (
-    <Dialog title="New API key" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          create.mutate()
-        }}
-      >
-        <div className="card-body stack">
-          <Field label="Name" hint="Whose it is: a program, or a person.">
-            {(given) => (
-              <input
-                {...given}
-                className="input"
-                required
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Valid for">
-            {(given) => (
-              <select
-                {...given}
-                className="select"
-                value={days}
-                onChange={(event) => setDays(event.target.value)}
-              >
-                {LIVES.map(([key, text]) => (
-                  <option key={key} value={key}>
-                    {text}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
-          {create.error && <Failure error={create.error} />}
-        </div>
-        <div className="dialog-actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="button primary" disabled={create.isPending}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="New API key" change={create} onClose={onClose}>
+      <Field label="Name" hint="Whose it is: a program, or a person.">
+        {(given) => (
+          <input
+            {...given}
+            className="input"
+            required
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label="Valid for">
+        {(given) => (
+          <select
+            {...given}
+            className="select"
+            value={days}
+            onChange={(event) => setDays(event.target.value)}
+          >
+            {LIVES.map(([key, text]) => (
+              <option key={key} value={key}>
+                {text}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+    </FormDialog>
   )
 }
 

@@ -1,5 +1,6 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { Failure } from './page'
 
 /** The browser's own modal dialog: it keeps the focus, closes with Escape and gives the focus back. */
 export function Dialog({
@@ -47,6 +48,45 @@ export function Dialog({
       </div>
       {children}
     </dialog>
+  )
+}
+
+/** A dialog with a form: shows why it was refused, and cannot be sent twice. */
+export function FormDialog({
+  title,
+  action = 'Create',
+  change,
+  onClose,
+  children,
+}: {
+  title: string
+  action?: string
+  change: { mutate: () => void; isPending: boolean; error: unknown }
+  onClose: () => void
+  children: ReactNode
+}) {
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          change.mutate()
+        }}
+      >
+        <div className="card-body stack">
+          {children}
+          {Boolean(change.error) && <Failure error={change.error} />}
+        </div>
+        <div className="dialog-actions">
+          <button type="button" className="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="button primary" disabled={change.isPending}>
+            {action}
+          </button>
+        </div>
+      </form>
+    </Dialog>
   )
 }
 
