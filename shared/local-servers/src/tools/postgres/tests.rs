@@ -1,19 +1,15 @@
 //! The search with programs that only pretend to be PostgreSQL.
 
-use std::{
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::version_folders;
+use crate::tools::pretend::program;
 use crate::{Error, Origin, Tools, Version};
 
 fn pretend_server(bin: &Path, prints: &str) -> PathBuf {
     std::fs::create_dir_all(bin).unwrap();
     for name in ["initdb", "postgres"] {
-        let program = bin.join(name);
-        std::fs::write(&program, format!("#!/bin/sh\necho '{prints}'\n")).unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        program(&bin.join(name), prints);
     }
     bin.to_owned()
 }
