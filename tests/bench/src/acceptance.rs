@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures::future::try_join_all;
+use posthorn_event_schema::ApplicationId;
 use posthorn_harness::Receiver;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -58,14 +59,19 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
     let world = World::start(options.setup, |settings| settings).await?;
     let receiver = Receiver::start().await;
-    let application = world.client.application("bench").await;
+    let application = world.site.client.application("bench").await;
     for n in 0..options.endpoints {
         let url = receiver.url(&format!("/{n}"));
-        world.client.endpoint(&application, &url).await;
+        world.site.client.endpoint(&application, &url).await;
     }
+    let filler = "x".repeat(options.payload.saturating_sub(13));
+    let event = (
+        ApplicationId::parse(&application)?,
+        format!(r#"{{"filler":"{filler}"}}"#),
+    );
     let mut producers = Vec::new();
     for number in 0..options.producers {
-        producers.push(Producer::new(&world, &application, options.payload, number).await?);
+        producers.push(Producer::new(&world.site, number).await?);
     }
     let chosen = |door: &Door| {
         *door == Door::Bare || options.doors.is_empty() || options.doors.contains(door)
@@ -75,7 +81,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
     let requests = (options.rate / 4).max(1);
     for turn in 0..WARM_UP + options.events.div_ceil(requests) {
         for (door, times) in &mut times {
-            let took = take_turn(&mut producers, *door, requests).await?;
+            let took = take_turn(&mut producers, *door, &event, requests).await?;
             if turn >= WARM_UP {
                 took.into_iter().for_each(|time| times.add(time));
             }
@@ -90,6 +96,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
 async fn take_turn(
     producers: &mut [Producer],
     door: Door,
+    (application, payload): &(ApplicationId, String),
     requests: u32,
 ) -> anyhow::Result<Vec<Duration>> {
     let (start, step) = (Instant::now(), TURN / requests);
@@ -105,7 +112,7 @@ async fn take_turn(
                 let idle = Instant::now() < due;
                 tokio::time::sleep_until(due).await;
                 let begun = if idle { Instant::now() } else { due };
-                producer.send(door).await?;
+                producer.send(door, application, payload).await?;
                 times.push(begun.elapsed());
             }
             anyhow::Ok(times)

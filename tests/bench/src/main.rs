@@ -8,12 +8,20 @@
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 mod acceptance;
+mod arrivals;
+mod audience;
+mod checker;
 mod http;
 mod latency;
+mod limits;
+mod load;
 mod machine;
 mod neighbours;
 mod producer;
 mod receiver;
+mod server;
+mod table;
+mod throughput;
 mod traffic;
 mod usage;
 mod waiting;
@@ -38,6 +46,8 @@ enum Scenario {
     Acceptance(acceptance::Options),
     /// What healthy endpoints feel of hanging and failing ones
     Neighbours(neighbours::Options),
+    /// How many deliveries a second come through, and what each costs, beside the limits
+    Throughput(throughput::Options),
     /// What a million deliveries that wait cost, and what becomes of them
     Waiting(waiting::Options),
 }
@@ -49,6 +59,7 @@ async fn main() -> anyhow::Result<()> {
     let result = match cli.scenario {
         Scenario::Acceptance(options) => acceptance::run(&options).await?,
         Scenario::Neighbours(options) => neighbours::run(&options).await?,
+        Scenario::Throughput(options) => throughput::run(&options).await?,
         Scenario::Waiting(options) => waiting::run(&options).await?,
     };
     if cli.json {

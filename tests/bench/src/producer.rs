@@ -12,7 +12,7 @@ use posthorn_event_schema::{
 use serde_json::Value;
 
 use crate::http::Connection;
-use crate::world::World;
+use crate::world::Site;
 
 /// A way into the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,18 +27,21 @@ pub(crate) enum Door {
     Post,
     /// `POST …/msg` with an idempotency key, as SDKs send it.
     PostWithKey,
+    /// `POST …/events`.
+    Native,
     /// A NATS request on `posthorn.publish.<app>`.
     Request,
     /// A JetStream publish on `posthorn.events.<app>.<type>`.
     Publish,
 }
 
-pub(crate) const DOORS: [Door; 7] = [
+pub(crate) const DOORS: [Door; 8] = [
     Door::Bare,
     Door::Alive,
     Door::Refused,
     Door::Post,
     Door::PostWithKey,
+    Door::Native,
     Door::Request,
     Door::Publish,
 ];
@@ -51,6 +54,7 @@ impl Door {
             Self::Refused => "POST /msg, refused",
             Self::Post => "POST /msg",
             Self::PostWithKey => "POST /msg with a key",
+            Self::Native => "POST /events",
             Self::Request => "NATS request",
             Self::Publish => "NATS publish",
         }
@@ -60,45 +64,53 @@ impl Door {
 /// Sends events, each with its own id, through any door.
 pub(crate) struct Producer {
     http: Connection,
-    admin: Connection,
-    nats: async_nats::Client,
-    jetstream: jetstream::Context,
-    application: ApplicationId,
-    payload: String,
+    /// What only a fleet of ours has.
+    ours: Option<Ours>,
     number: u32,
     /// Events that were sent.
     pub(crate) sent: u32,
 }
 
+struct Ours {
+    admin: Connection,
+    nats: async_nats::Client,
+    jetstream: jetstream::Context,
+}
+
 impl Producer {
-    pub(crate) async fn new(
-        world: &World,
-        application: &str,
-        payload: usize,
-        number: u32,
-    ) -> anyhow::Result<Self> {
-        let nats = async_nats::connect(world.nats.url()).await?;
+    pub(crate) async fn new(site: &Site, number: u32) -> anyhow::Result<Self> {
+        let ours = match &site.ours {
+            None => None,
+            Some(doors) => {
+                let nats = async_nats::connect(&doors.nats_url).await?;
+                Some(Ours {
+                    admin: Connection::open(&doors.admin_url, "").await?,
+                    jetstream: jetstream::new(nats.clone()),
+                    nats,
+                })
+            }
+        };
         Ok(Self {
-            http: Connection::open(&world.ingest_url, &world.token).await?,
-            admin: Connection::open(&world.admin_url, "").await?,
-            jetstream: jetstream::new(nats.clone()),
-            nats,
-            application: ApplicationId::parse(application).context("the application's id")?,
-            payload: format!(
-                r#"{{"filler":"{}"}}"#,
-                "x".repeat(payload.saturating_sub(13))
-            ),
+            http: Connection::open(&site.ingest_url, &site.token).await?,
+            ours,
             number,
             sent: 0,
         })
     }
 
-    pub(crate) async fn send(&mut self, door: Door) -> anyhow::Result<()> {
+    /// Sends an event to an application, and waits until it is accepted.
+    ///
+    /// # Errors
+    /// When it is refused, or there is no such door.
+    pub(crate) async fn send(
+        &mut self,
+        door: Door,
+        application: &ApplicationId,
+        payload: &str,
+    ) -> anyhow::Result<()> {
         self.sent += u32::from(!matches!(door, Door::Refused | Door::Alive));
-        let (app, payload) = (self.application.as_str(), &self.payload);
+        let app = application.as_str();
         match door {
-            Door::Bare => self.publish_bare().await?,
-            Door::Alive => self.admin.get("/livez").await?,
             Door::Refused => {
                 let path = format!("/api/v1/app/{app}/msg");
                 let body = format!(r#"{{"eventType":"no type","payload":{payload}}}"#);
@@ -111,6 +123,33 @@ impl Producer {
                 let key = (door == Door::PostWithKey).then_some(key.as_str());
                 self.http.post(&path, key, body.into(), 202).await?;
             }
+            Door::Native => {
+                let path = format!("/api/v1/app/{app}/events");
+                let body = format!(r#"{{"type":"a","data":{payload}}}"#);
+                self.http.post(&path, None, body.into(), 202).await?;
+            }
+            Door::Bare | Door::Alive | Door::Request | Door::Publish => {
+                let number = (self.number, self.sent);
+                let ours = self.ours.as_mut();
+                let ours = ours.context("only a fleet of ours has this door")?;
+                ours.send(door, application, payload, number).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ours {
+    async fn send(
+        &mut self,
+        door: Door,
+        application: &ApplicationId,
+        payload: &str,
+        number: (u32, u32),
+    ) -> anyhow::Result<()> {
+        let app = application.as_str();
+        match door {
+            Door::Alive => self.admin.get("/livez").await?,
             Door::Request => {
                 let body = format!(r#"{{"type":"a","data":{payload}}}"#);
                 let subject = format!("posthorn.publish.{app}");
@@ -123,31 +162,31 @@ impl Producer {
                 let body = Bytes::from(format!(r#"{{"data":{payload}}}"#));
                 self.jetstream.publish(subject, body).await?.await?;
             }
+            _ => {
+                self.publish_bare(&event(application, payload, number))
+                    .await?;
+            }
         }
         Ok(())
     }
 
     /// What ingest does at the end, without anything before it.
-    async fn publish_bare(&self) -> anyhow::Result<()> {
-        let event = self.event();
+    async fn publish_bare(&self, event: &Event) -> anyhow::Result<()> {
         let message = PublishMessage::build()
             .payload(event.encode())
             .message_id(event.dedup_id());
-        let subject = subject::event(&self.application);
+        let subject = subject::event(&event.meta.application);
         self.jetstream.send_publish(subject, message).await?.await?;
         Ok(())
     }
+}
 
-    fn event(&self) -> Event {
-        let now = posthorn_e2e::settings::now();
-        Event {
-            meta: meta(
-                &self.application,
-                &format!("bare-{}-{}", self.number, self.sent),
-                now,
-            ),
-            body: Bytes::from(self.payload.clone()),
-        }
+fn event(application: &ApplicationId, payload: &str, (producer, number): (u32, u32)) -> Event {
+    let now = posthorn_e2e::settings::now();
+    let id = format!("bare-{producer}-{number}");
+    Event {
+        meta: meta(application, &id, now),
+        body: Bytes::from(payload.to_owned()),
     }
 }
 

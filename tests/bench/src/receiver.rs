@@ -5,7 +5,6 @@
 //! `/good/<n>`, `/hang/<n>`, `/fail/<n>`, or `/late/<n>` for deliveries that waited, which are counted by
 //! their numbers, `"n":…`.
 
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +15,13 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use posthorn_event_schema::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::arrivals::Arrivals;
 use crate::latency::Times;
+use crate::server::serve;
 
 /// Longer than any sender waits.
 const HANG: Duration = Duration::from_secs(60);
@@ -42,30 +40,6 @@ struct State {
     late: Mutex<Arrivals>,
 }
 
-/// Numbered deliveries that arrived.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Arrivals {
-    /// A bit for each number.
-    seen: Vec<u64>,
-    /// Different ones.
-    pub(crate) count: u32,
-    /// Those that came again.
-    pub(crate) repeated: u32,
-}
-
-impl Arrivals {
-    fn add(&mut self, number: u32) {
-        let (word, bit) = (number as usize / 64, 1 << (number % 64));
-        if self.seen.len() <= word {
-            self.seen.resize(word + 1, 0);
-        }
-        let is_new = self.seen[word] & bit == 0;
-        self.seen[word] |= bit;
-        self.count += u32::from(is_new);
-        self.repeated += u32::from(!is_new);
-    }
-}
-
 impl Receiver {
     /// Starts on a free port of the loopback interface; everybody behaves.
     ///
@@ -80,7 +54,11 @@ impl Receiver {
             late: Mutex::default(),
         });
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::clone(&state)));
+        let answering = Arc::clone(&state);
+        server.spawn(serve(listener, move |request| {
+            let state = Arc::clone(&answering);
+            async move { state.answer(request).await }
+        }));
         Ok(Self {
             address,
             state,
@@ -159,31 +137,6 @@ fn number<T: FromStr>(body: &[u8], name: &str) -> Option<T> {
     digits[..end].parse().ok()
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok((stream, _peer)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        // A connection without the option works as well.
-        stream.set_nodelay(true).ok();
-        let state = Arc::clone(&state);
-        let service = service_fn(move |request| {
-            let state = Arc::clone(&state);
-            async move { Ok::<_, Infallible>(state.answer(request).await) }
-        });
-        connections.spawn(async move {
-            // How a connection ends is the sender's choice.
-            http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-                .ok();
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,12 +147,5 @@ mod tests {
         assert_eq!(due(r#"{"due":17,"filler":"x"}"#), Some(17));
         assert_eq!(due(r#"{"filler":"x"}"#), None);
         assert_eq!(due(r#"{"due":x}"#), None);
-    }
-
-    #[test]
-    fn what_comes_again_is_told_apart() {
-        let mut arrivals = Arrivals::default();
-        [5, 200, 5].into_iter().for_each(|n| arrivals.add(n));
-        assert_eq!((arrivals.count, arrivals.repeated), (2, 1));
     }
 }

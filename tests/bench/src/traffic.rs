@@ -41,7 +41,7 @@ pub(crate) async fn customers(
     let all: Arc<Vec<_>> = Arc::new(paths.into_iter().map(named).collect());
     let mut making = JoinSet::new();
     for first in 0..CONNECTIONS as usize {
-        let (client, all) = (world.client.clone(), Arc::clone(&all));
+        let (client, all) = (world.site.client.clone(), Arc::clone(&all));
         making.spawn(async move {
             let mut made = Vec::new();
             let mine = all.iter().enumerate().skip(first);
@@ -106,7 +106,8 @@ impl Traffic {
         let length = warm_up + measured;
         let mut sending = JoinSet::new();
         for first in 0..CONNECTIONS {
-            let mut connection = Connection::open(&world.ingest_url, &world.token).await?;
+            let mut connection =
+                Connection::open(&world.site.ingest_url, &world.site.token).await?;
             let traffic = self.clone();
             sending.spawn(async move {
                 let mut number = first;
@@ -123,11 +124,11 @@ impl Traffic {
         }
         tokio::time::sleep_until(begun + warm_up).await;
         drop(receiver.take_times());
-        let meter = Meter::start(world);
+        let meter = Meter::start(world.processes());
         while let Some(ended) = sending.join_next().await {
             ended.context("the producer")??;
         }
-        let taken = meter.stop(world);
+        let taken = meter.stop();
         tokio::time::sleep(ON_ITS_WAY).await;
         Ok(Phase {
             times: receiver.take_times(),

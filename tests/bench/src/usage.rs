@@ -1,103 +1,75 @@
-//! What processes take of the machine: processor time and memory, as Linux counts them.
+//! What processes use of the machine: processor time, memory and bytes written, as Linux counts them.
 
-use std::fs::read_to_string;
+mod proc;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use crate::world::World;
-
-/// Linux tells processor time in hundredths of a second (`USER_HZ`, proc(5)).
-const TICK: Duration = Duration::from_millis(10);
-const MIB: f64 = 1024.0 * 1024.0;
-
-/// What a process has used since it began.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Usage {
-    /// Time of processors, in user and system mode.
-    processor: Duration,
-    /// Memory in use now.
-    pub(crate) memory_mib: f64,
-}
-
-impl Usage {
-    /// Of a process; nothing for one that has ended.
-    pub(crate) fn of(pid: u32) -> Self {
-        let stat = read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let status = read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = resident.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        Self {
-            processor: processor_time(&stat).unwrap_or_default(),
-            memory_mib: kib.unwrap_or(0.0) * 1024.0 / MIB,
-        }
-    }
-}
-
-/// The sum of `utime` and `stime`, fields 14 and 15; the name, field 2, may contain anything.
-fn processor_time(stat: &str) -> Option<Duration> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u32>().ok();
-    Some(TICK * (ticks()? + ticks()?))
-}
-
-/// The time that all processors together were busy and existed since the system began.
-fn machine() -> Option<(u64, u64)> {
-    let stat = read_to_string("/proc/stat").ok()?;
-    let numbers: Vec<u64> = stat
-        .lines()
-        .next()?
-        .split_whitespace()
-        .skip(1)
-        // user nice system idle iowait irq softirq steal; guests are counted in user already.
-        .take(8)
-        .map_while(|field| field.parse().ok())
-        .collect();
-    let all: u64 = numbers.iter().sum();
-    let idle = numbers.get(3)? + numbers.get(4)?;
-    Some((all - idle, all))
-}
+use self::proc::Usage;
+use crate::world::{NATS, POSTGRES};
 
 /// Measures from its making on.
 pub(crate) struct Meter {
     begun: Instant,
     machine: Option<(u64, u64)>,
-    processes: Vec<(&'static str, Usage)>,
+    processes: Vec<(String, u32, Usage)>,
+}
+
+/// What one process took of the machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    pub(crate) name: String,
+    /// Time of processors.
+    pub(crate) processor: Duration,
+    /// Memory at the end, in MiB.
+    pub(crate) memory_mib: f64,
+    /// The most memory that it ever had, in MiB.
+    pub(crate) peak_mib: f64,
+    /// Bytes handed to the disk.
+    pub(crate) written: u64,
 }
 
 /// What a time took of the machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Taken {
-    /// Per process: its name, processors (1.0 = one of them, all the time) and its memory at the end.
-    pub(crate) processes: Vec<(&'static str, f64, f64)>,
+    pub(crate) wall: Duration,
+    pub(crate) processes: Vec<Share>,
     /// The share of all processors that were busy, with whatever else ran.
     pub(crate) busy: f64,
 }
 
 impl Meter {
-    pub(crate) fn start(world: &World) -> Self {
+    /// Begins with these processes.
+    pub(crate) fn start(processes: Vec<(String, u32)>) -> Self {
+        let usage = |(name, pid)| (name, pid, Usage::of(pid));
         Self {
             begun: Instant::now(),
-            machine: machine(),
-            processes: world.usage(),
+            machine: proc::machine(),
+            processes: processes.into_iter().map(usage).collect(),
         }
     }
 
-    pub(crate) fn stop(self, world: &World) -> Taken {
-        let wall = self.begun.elapsed().as_secs_f64();
-        let ended = world.usage();
-        let processes = self.processes.iter().zip(ended);
-        let processes = processes.map(|((name, before), (_, after))| {
-            let spent = after.processor.saturating_sub(before.processor);
-            (*name, spent.as_secs_f64() / wall, after.memory_mib)
-        });
-        let busy = self.machine.zip(machine()).map(|(before, after)| {
+    pub(crate) fn stop(self) -> Taken {
+        let wall = self.begun.elapsed();
+        let share = |(name, pid, before): (String, u32, Usage)| {
+            let after = Usage::of(pid);
+            Share {
+                name,
+                processor: after.processor.saturating_sub(before.processor),
+                memory_mib: after.memory_mib,
+                peak_mib: after.peak_mib,
+                written: after.written.saturating_sub(before.written),
+            }
+        };
+        let processes = self.processes.into_iter().map(share);
+        let busy = self.machine.zip(proc::machine()).map(|(before, after)| {
             let share = |ticks: u64| f64::from(u32::try_from(ticks).unwrap_or(u32::MAX));
             share(after.0 - before.0) / share(after.1 - before.1).max(1.0)
         });
         Taken {
+            wall,
             processes: processes.collect(),
             busy: busy.unwrap_or(f64::NAN),
         }
@@ -105,17 +77,43 @@ impl Meter {
 }
 
 impl Taken {
-    /// Memory of all processes but nats-server.
+    /// Memory of Posthorn's processes.
     pub(crate) fn fleet_memory_mib(&self) -> f64 {
-        let fleet = self.processes.iter();
-        let fleet = fleet.filter(|(name, ..)| *name != "nats-server");
-        fleet.map(|(_, _, memory)| memory).sum()
+        self.fleet().map(|share| share.memory_mib).sum()
+    }
+
+    /// The most memory that Posthorn's processes had, each at its own moment.
+    pub(crate) fn fleet_peak_mib(&self) -> f64 {
+        self.fleet().map(|share| share.peak_mib).sum()
+    }
+
+    /// Processor time of all of Posthorn's processes and servers.
+    pub(crate) fn processor(&self) -> Duration {
+        self.processes.iter().map(|share| share.processor).sum()
+    }
+
+    /// Bytes that all of them handed to the disk.
+    pub(crate) fn written(&self) -> f64 {
+        let kib = |share: &Share| u32::try_from(share.written / 1024).unwrap_or(u32::MAX);
+        self.processes.iter().map(kib).map(f64::from).sum::<f64>() * 1024.0
+    }
+
+    fn fleet(&self) -> impl Iterator<Item = &Share> {
+        let is_server = |name: &str| name == NATS || name == POSTGRES;
+        self.processes
+            .iter()
+            .filter(move |share| !is_server(&share.name))
     }
 
     /// One line of text.
     pub(crate) fn line(&self) -> String {
-        let one = |(name, processors, memory): &(&str, f64, f64)| {
-            format!("{name} {processors:.2} / {memory:.0} MiB")
+        let wall = self.wall.as_secs_f64();
+        let one = |share: &Share| {
+            let processors = share.processor.as_secs_f64() / wall;
+            format!(
+                "{} {processors:.2} / {:.0} MiB",
+                share.name, share.memory_mib
+            )
         };
         let all: Vec<_> = self.processes.iter().map(one).collect();
         format!(
@@ -126,23 +124,20 @@ impl Taken {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let one = |(name, processors, memory): &(&str, f64, f64)| json!({"name": name, "processors": processors, "memory_mib": memory});
+        let wall = self.wall.as_secs_f64();
+        let one = |share: &Share| {
+            json!({
+                "name": share.name,
+                "processors": share.processor.as_secs_f64() / wall,
+                "memory_mib": share.memory_mib,
+                "peak_mib": share.peak_mib,
+                "written_bytes": share.written,
+            })
+        };
         let processes: Vec<_> = self.processes.iter().map(one).collect();
         let mut object = Map::new();
         object.insert("busy".to_owned(), json!(self.busy));
         object.insert("processes".to_owned(), json!(processes));
         Value::Object(object)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processor_time_is_found_behind_any_name() {
-        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20";
-        assert_eq!(processor_time(stat), Some(Duration::from_secs(2)));
-        assert_eq!(processor_time("7"), None);
     }
 }

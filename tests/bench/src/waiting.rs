@@ -165,9 +165,9 @@ fn filling(
 }
 
 async fn idle(world: &World) -> Taken {
-    let meter = Meter::start(world);
+    let meter = Meter::start(world.processes());
     sleep(IDLE).await;
-    meter.stop(world)
+    meter.stop()
 }
 
 /// Kills nats-server and starts it again; how long until it serves.
@@ -186,7 +186,7 @@ async fn release(world: &World, customers: &[Customer]) {
             endpoint,
         } = customer;
         let path = format!("/app/{application}/endpoint/{endpoint}/deliver-waiting");
-        let answer = world.client.post(&path, &json!({})).await;
+        let answer = world.site.client.post(&path, &json!({})).await;
         assert!((200..300).contains(&answer.status), "{answer:?}");
     }
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use posthorn_e2e::{Client, Settings};
-use posthorn_harness::{Process, TestDatabase, TestNats};
-use posthorn_local_servers::SyncInterval;
-
-use crate::usage::Usage;
+use posthorn_harness::{DedicatedPostgres, Process, TestNats};
+use posthorn_local_servers::{PostgresOptions, SyncInterval};
 
 /// How long a fleet may take to start.
 const START: Duration = Duration::from_secs(60);
+
+/// How the servers are named among the processes.
+pub(crate) const NATS: &str = "nats-server";
+pub(crate) const POSTGRES: &str = "postgres";
 
 /// When nats-server writes to disk.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -46,17 +48,31 @@ pub(crate) struct Setup {
     pub(crate) senders: usize,
 }
 
-/// A fleet with its servers; all end with it.
-pub(crate) struct World {
-    pub(crate) nats: TestNats,
+/// Where a server with Svix's API is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
     pub(crate) client: Client,
     /// Where events are posted.
     pub(crate) ingest_url: String,
+    pub(crate) token: String,
+    /// What only a fleet of ours has.
+    pub(crate) ours: Option<Doors>,
+}
+
+/// Further doors of a fleet of ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Doors {
+    pub(crate) nats_url: String,
     /// The admin server of the process that is posted to.
     pub(crate) admin_url: String,
-    pub(crate) token: String,
+}
+
+/// A fleet with its servers; all end with it.
+pub(crate) struct World {
+    pub(crate) nats: TestNats,
+    pub(crate) site: Site,
     fleet: Vec<(&'static str, Process)>,
-    _database: TestDatabase,
+    postgres: DedicatedPostgres,
 }
 
 impl World {
@@ -75,8 +91,13 @@ impl World {
                 Sync::Default => SyncInterval::ServerDefault,
             };
         });
-        let (nats, database) = tokio::join!(nats, TestDatabase::empty());
-        let settings = adjust(Settings::new(&nats.url(), database.url()));
+        // As durable as PostgreSQL is by itself.
+        let postgres = DedicatedPostgres::start_with(|options| PostgresOptions {
+            settings: Vec::new(),
+            ..options
+        });
+        let (nats, postgres) = tokio::join!(nats, postgres);
+        let settings = adjust(Settings::new(&nats.url(), &postgres.url()));
         let start = |role: &'static str| {
             let process = Process::builder(&posthorn)
                 .arg(role)
@@ -111,26 +132,36 @@ impl World {
         let api = &mut fleet[api].1;
         let api = api.wait_for_address("api listening", START).await;
         let token = settings.token();
-        Ok(Self {
-            nats,
+        let ours = Doors {
+            nats_url: nats.url(),
+            admin_url: admins.swap_remove(door),
+        };
+        let site = Site {
             client: Client::new(&format!("http://{api}"), &token),
             ingest_url: format!("http://{ingest}"),
-            admin_url: admins.swap_remove(door),
             token,
+            ours: Some(ours),
+        };
+        Ok(Self {
+            nats,
+            site,
             fleet,
-            _database: database,
+            postgres,
         })
     }
 
-    /// What nats-server and each process of the fleet have used so far, by name.
-    pub(crate) fn usage(&self) -> Vec<(&'static str, Usage)> {
-        let nats = self.nats.pid().map(|pid| ("nats-server", pid));
+    /// The servers and each process of the fleet, by name.
+    pub(crate) fn processes(&self) -> Vec<(String, u32)> {
+        let servers = [(NATS, self.nats.pid()), (POSTGRES, self.postgres.pid())];
+        let servers = servers
+            .into_iter()
+            .filter_map(|(name, pid)| Some((name, pid?)));
         let fleet = self
             .fleet
             .iter()
             .map(|(role, process)| (*role, process.pid()));
-        let all = nats.into_iter().chain(fleet);
-        all.map(|(name, pid)| (name, Usage::of(pid))).collect()
+        let all = servers.chain(fleet);
+        all.map(|(name, pid)| (name.to_owned(), pid)).collect()
     }
 }
 

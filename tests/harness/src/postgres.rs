@@ -122,6 +122,12 @@ impl DedicatedPostgres {
         self.server.port()
     }
 
+    /// The server's process, while it runs; those of its connections are its children.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
     /// Crashes the server; [`DedicatedPostgres::restart`] brings it back.
     pub fn kill(&mut self) {
         self.server.kill();
