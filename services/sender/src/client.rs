@@ -25,8 +25,11 @@ use crate::request::DeliveryRequest;
 use crate::resolver::{self, Lookup};
 use crate::wish;
 
-/// Idle connections to one endpoint that are kept for its next delivery.
-const MAX_IDLE_PER_HOST: usize = 32;
+/// Idle connections to one host that are kept for the next deliveries to it. Many endpoints may be
+/// behind one host, each with requests at a time of its own: with fewer kept than are used at a time,
+/// connections are closed and opened all along (measured with 10 endpoints and 200 deliveries at a
+/// time: 32 kept, a new one for each fourth delivery).
+const MAX_IDLE_PER_HOST: usize = 512;
 /// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest head of an answer, and the most that a connection holds unread: a multiple of what

@@ -1,5 +1,7 @@
 //! The headers of an attempt, as far as history keeps them: bounded, and without credentials.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// Most headers that are kept of a message.
@@ -82,8 +84,12 @@ impl AttemptHeaders {
 /// Whether a header's value may be a credential.
 #[must_use]
 pub fn is_sensitive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SENSITIVE.contains(&name.as_str()) || SUSPICIOUS.iter().any(|part| name.contains(part))
+    let mut name = Cow::Borrowed(name);
+    // Those of HTTP libraries never do.
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name = name.to_ascii_lowercase().into();
+    }
+    SENSITIVE.contains(&name.as_ref()) || SUSPICIOUS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]

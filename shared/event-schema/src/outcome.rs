@@ -8,6 +8,9 @@ use crate::{
     Partition, SchemaVersion, Timestamp,
 };
 
+/// What most outcomes fit into: growing it step by step would copy it several times.
+const USUAL_BYTES: usize = 2 * 1024;
+
 /// One message of OUTCOMES.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -166,7 +169,8 @@ impl Outcome {
     /// Never: outcomes have string keys and whole numbers, which JSON can always carry.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let json = serde_json::to_vec(self).expect("outcomes are always representable in JSON");
+        let mut json = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut json, self).expect("outcomes are always representable in JSON");
         Bytes::from(json)
     }
 

@@ -4,6 +4,7 @@
 
 mod dns_lookup;
 mod egress;
+mod keep_alive;
 mod rebinding;
 mod silence;
 
