@@ -14,6 +14,7 @@ mod exporter;
 mod log_layer;
 mod log_line;
 mod settings;
+mod span_fields;
 mod traces;
 
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub fn init(settings: &Settings, instance: &str) -> TelemetryGuard {
         .with_threads(false)
         .with_target(false)
         .with_tracked_inactivity(false)
+        // Nobody asks OpenTelemetry for its current context, and each poll of a task would set it.
+        .with_context_activation(false)
         .with_filter(filter_fn(is_our_telemetry));
     let logs = LogLayer::to_stdout(settings).with_filter(log_filter(settings));
     let installed = tracing_subscriber::registry()

@@ -19,11 +19,12 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 use super::{
     log_line::{self, Field, Record},
     settings::{LogFormat, Settings},
+    span_fields::SpanFields,
 };
 use crate::error_chain::chain;
 
 /// Fields with this beginning steer the OpenTelemetry span and say nothing themselves.
-const STEERING: &str = "otel.";
+pub(super) const STEERING: &str = "otel.";
 
 /// The name under which tracing keeps an event's message.
 const MESSAGE: &str = "message";
@@ -93,7 +94,7 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
-            let mut fields = Fields::default();
+            let mut fields = SpanFields::new(attributes.metadata().fields().len());
             attributes.record(&mut fields);
             span.extensions_mut().insert(fields);
         }
@@ -101,7 +102,7 @@ where
 
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+            && let Some(fields) = span.extensions_mut().get_mut::<SpanFields>()
         {
             values.record(fields);
         }
@@ -112,8 +113,8 @@ where
         event.record(&mut fields);
         let message = fields.take_message();
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(outer) = span.extensions().get::<Fields>() {
-                fields.add_missing(outer);
+            if let Some(outer) = span.extensions().get::<SpanFields>() {
+                outer.add_missing_to(&mut fields);
             }
         }
         let metadata = event.metadata();
@@ -131,9 +132,9 @@ where
     }
 }
 
-/// The fields of a span or an event, each name once.
+/// The fields of an event, each name once.
 #[derive(Debug, Default)]
-struct Fields(Vec<Field>);
+pub(super) struct Fields(pub(super) Vec<Field>);
 
 impl Fields {
     /// Sets a field; the last value counts.
@@ -144,15 +145,6 @@ impl Fields {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
-        }
-    }
-
-    /// Adds the fields of an outer span; where both have one, the inner one is nearer the truth.
-    fn add_missing(&mut self, outer: &Self) {
-        for (name, value) in &outer.0 {
-            if !self.0.iter().any(|(known, _)| known == name) {
-                self.0.push((name, value.clone()));
-            }
         }
     }
 
