@@ -44,7 +44,7 @@ async fn fold(store: &Store, now: Timestamp) -> Result<(), StoreError> {
 fn say(error: &StoreError, what: &'static str) {
     let reason = chain(error);
     match error {
-        StoreError::Unavailable(_) | StoreError::TimedOut => tracing::debug!(reason, what),
-        _ => tracing::error!(reason, what),
+        StoreError::Unavailable(_) | StoreError::TimedOut => tracing::debug!(reason, "{what}"),
+        _ => tracing::error!(reason, "{what}"),
     }
 }

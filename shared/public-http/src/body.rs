@@ -80,7 +80,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 /// As there.
 pub fn parse_at<T: DeserializeOwned>(place: &[&str], bytes: &[u8]) -> Result<T, ApiError> {
     refuse_other_than_object(place, bytes)?;
-    // Knowing the path of each value costs as much again, and only a mistake needs it.
+    // Only a mistake needs the path of each value, which is work of its own.
     if let Ok(parsed) = serde_json::from_slice(bytes) {
         return Ok(parsed);
     }

@@ -5,7 +5,6 @@
 //! belongs to application `n % applications`, whose endpoints are at `/<application>/<place>`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -20,10 +19,8 @@ use tokio::task::JoinSet;
 
 use crate::arrivals::Arrivals;
 use crate::latency::Times;
+use crate::numbers::number;
 use crate::server::serve;
-
-/// The numbers of an event stand within so many bytes.
-const HEAD: usize = 64;
 
 /// A running receiver; it ends with this.
 pub(crate) struct Checker {
@@ -187,28 +184,11 @@ fn is_signed(signer: &Signer, headers: &HeaderMap, body: &[u8]) -> bool {
     signatures.split(' ').any(|signature| signature == right)
 }
 
-/// A number of an event, by its name.
-fn number<T: FromStr>(body: &[u8], name: &str) -> Option<T> {
-    let text = std::str::from_utf8(&body[..body.len().min(HEAD)]).ok()?;
-    let (_, behind) = text.split_once(name)?;
-    let digits = behind.strip_prefix("\":")?;
-    let end = digits.find(|c: char| !c.is_ascii_digit())?;
-    digits[..end].parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use posthorn_signing::SigningSecret;
 
     use super::*;
-
-    #[test]
-    fn the_numbers_of_an_event_are_read() {
-        let body = br#"{"n":17,"due":18,"filler":"x"}"#;
-        assert_eq!(number::<u32>(body, "n"), Some(17));
-        assert_eq!(number::<i64>(body, "due"), Some(18));
-        assert_eq!(number::<u32>(b"{}", "n"), None);
-    }
 
     #[tokio::test]
     async fn only_signed_deliveries_to_the_right_endpoint_count_and_each_once() {

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod machine;
 mod neighbours;
+mod numbers;
 mod producer;
 mod receiver;
 mod server;

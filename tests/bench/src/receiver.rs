@@ -6,7 +6,6 @@
 //! their numbers, `"n":…`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::arrivals::Arrivals;
 use crate::latency::Times;
+use crate::numbers::number;
 use crate::server::serve;
 
 /// Longer than any sender waits.
@@ -126,26 +126,5 @@ impl State {
         if let Some(due) = number(body, "due").map(Timestamp::from_unix_micros) {
             self.times().add(posthorn_e2e::settings::now().since(due));
         }
-    }
-}
-
-/// A number of a small JSON object, by its name.
-fn number<T: FromStr>(body: &[u8], name: &str) -> Option<T> {
-    let text = std::str::from_utf8(body).ok()?;
-    let digits = text.split_once(&format!("\"{name}\":"))?.1;
-    let end = digits.find(|c: char| !c.is_ascii_digit())?;
-    digits[..end].parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_says_when_it_was_due() {
-        let due = |body: &str| number::<i64>(body.as_bytes(), "due");
-        assert_eq!(due(r#"{"due":17,"filler":"x"}"#), Some(17));
-        assert_eq!(due(r#"{"filler":"x"}"#), None);
-        assert_eq!(due(r#"{"due":x}"#), None);
     }
 }

@@ -53,7 +53,8 @@ impl SpanFields {
         }
     }
 
-    /// Sets a field; the last value counts.
+    /// Sets a field; the last value counts. A text that it replaces stays in the buffer, which ends with
+    /// the span: ours belong to one message or request and set a field twice at most.
     fn set(&mut self, name: &'static str, value: Kept) {
         match self.entries.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
