@@ -79,7 +79,7 @@ impl Intake {
         self.shared.memory.free(PULL_BYTES).await;
         let mut hands = self.free_hands().await;
         let mut pulled = jobs.pull(hands.len(), PULL_BYTES, PULL_EXPIRES).await?;
-        while let Some(message) = pulled.next().await {
+        while let Some(message) = pulled.next().await? {
             self.take(message, hands.pop()).await;
         }
         Ok(())

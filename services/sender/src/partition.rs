@@ -3,6 +3,7 @@
 //! It alone holds the partition's [`Lanes`]; everything it starts reports back to it. Each step
 //! outside runs in a task of its own, so nothing that takes time holds up the partition.
 
+mod ended;
 mod start;
 
 use std::collections::HashSet;
@@ -29,6 +30,8 @@ use crate::report::{Happened, Report, Taken};
 use crate::room::{Queue, Rooms};
 use crate::slots::Slots;
 use crate::{grants, intake, parking};
+
+use ended::LastEnded;
 
 /// How often a partition's waiting room is listed anew, in case that what we know of it is wrong:
 /// a read may be answered by a replica that lags behind.
@@ -61,6 +64,7 @@ pub(crate) struct Owner {
     slots: Slots,
     /// Jobs that we have, by their message id: one handed out again meanwhile is not a new one.
     in_hand: HashSet<String>,
+    last_ended: LastEnded,
     /// Tasks that have yet to report.
     running: usize,
     report: UnboundedSender<Happened>,
@@ -79,6 +83,7 @@ impl Owner {
             shared,
             ordered: Ordered::default(),
             in_hand: HashSet::new(),
+            last_ended: LastEnded::default(),
             running: 0,
             report,
             reports,
@@ -233,6 +238,9 @@ impl Owner {
             } => {
                 self.running -= 1;
                 self.in_hand.remove(&dedup_id);
+                if stored {
+                    self.last_ended.remember(dedup_id);
+                }
                 self.lanes.parked(&endpoint, lane, stored, now);
             }
             Happened::Listed(found) => {
@@ -263,6 +271,9 @@ impl Owner {
                 ended,
             } => {
                 self.in_hand.remove(&dedup_id);
+                if ended.is_ok() {
+                    self.last_ended.remember(dedup_id);
+                }
                 self.ended(&endpoint, Origin::Memory, ended, now);
             }
             Happened::VisitEnded {
@@ -326,6 +337,9 @@ impl Owner {
             return;
         }
         let dedup_id = taken.job.meta.dedup_id();
+        if self.last_ended.contains(&dedup_id) {
+            return self.ack_again(taken);
+        }
         if !self.in_hand.insert(dedup_id) {
             // The ack of our first copy covers it.
             return;
@@ -347,6 +361,12 @@ impl Owner {
         if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room, now()) {
             self.park(taken, Lane::Next);
         }
+    }
+
+    /// Acks a job that ended already.
+    fn ack_again(&mut self, taken: Box<Taken>) {
+        let ack = async move { taken.message.ack().await };
+        self.shared.shutdown.spawn("ack again", ack);
     }
 
     fn park(&mut self, taken: Box<Taken>, lane: Lane) {

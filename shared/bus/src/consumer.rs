@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::message::Acker;
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
 use futures::StreamExt;
 use posthorn_event_schema::{Partition as PartitionNumber, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
-use crate::topology::Reader;
+use crate::topology::{self, Reader};
 use crate::{Bus, BusError};
 
 /// Pause before a broken subscription is made anew.
@@ -24,8 +25,10 @@ const PULL_EXPIRES: Duration = Duration::from_secs(30);
 impl Bus {
     /// Reads a consumer continuously, at most `prefetch` messages ahead of the reader.
     ///
+    /// A consumer that a restart of nats-server has made forgotten is made anew.
+    ///
     /// # Errors
-    /// [`BusError::Setup`] when the consumer does not exist or cannot be reached.
+    /// [`BusError::Setup`] when the consumer cannot be reached or made.
     pub async fn messages(&self, reader: Reader, prefetch: usize) -> Result<Messages, BusError> {
         let stream = subscribe(self, reader, prefetch).await?;
         Ok(Messages {
@@ -38,8 +41,11 @@ impl Bus {
 
     /// The jobs of one partition, pulled in numbers that the caller chooses each time.
     ///
+    /// A consumer that a restart of nats-server has made forgotten is made anew; it hands out again
+    /// all that was not acked.
+    ///
     /// # Errors
-    /// [`BusError::Setup`] when the consumer does not exist or cannot be reached.
+    /// [`BusError::Setup`] when the consumer cannot be reached or made.
     pub async fn partition(&self, partition: PartitionNumber) -> Result<Partition, BusError> {
         consumer(self, Reader::Sender(partition))
             .await
@@ -53,9 +59,26 @@ async fn consumer(bus: &Bus, reader: Reader) -> Result<PullConsumer, BusError> {
         .jetstream
         .get_consumer_from_stream(reader.name(), stream)
         .await;
-    found.map_err(|error| {
-        BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
-    })
+    match found {
+        Ok(consumer) => Ok(consumer),
+        Err(error) if is_missing(&error) => {
+            tracing::info!(reader = reader.name(), stream, "consumer made anew");
+            topology::make_reader(&bus.jetstream, reader).await
+        }
+        Err(error) => {
+            let what = format!("consumer {} of {stream}", reader.name());
+            Err(BusError::setup(what)(error.into()))
+        }
+    }
+}
+
+fn is_missing(error: &ConsumerError) -> bool {
+    match error.kind() {
+        ConsumerErrorKind::JetStream(error) => {
+            error.error_code() == jetstream::ErrorCode::CONSUMER_NOT_FOUND
+        }
+        _ => false,
+    }
 }
 
 async fn subscribe(bus: &Bus, reader: Reader, prefetch: usize) -> Result<pull::Stream, BusError> {
@@ -173,13 +196,13 @@ pub struct Pulled(pull::Batch);
 
 impl Pulled {
     /// The next message of this pull; `None` when the pull has ended.
-    pub async fn next(&mut self) -> Option<Message> {
-        loop {
-            match self.0.next().await? {
-                Ok(message) => return Some(Message(message)),
-                Err(error) => tracing::debug!(error = %error, "pull interrupted"),
-            }
-        }
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when the consumer is not there any more: it is to be asked for anew.
+    pub async fn next(&mut self) -> Result<Option<Message>, BusError> {
+        let next = self.0.next().await.transpose();
+        let message = next.map_err(BusError::request("pull jobs"))?;
+        Ok(message.map(Message))
     }
 }
 

@@ -1,5 +1,6 @@
 //! How the fleet does, as JetStream sees it: how full the streams are, and how far behind their readers.
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::RawMessageErrorKind;
@@ -113,6 +114,9 @@ impl Bus {
         let answer: Result<Response<Info>, _> = self.jetstream.request(subject, &json!({})).await;
         let info = match answer.map_err(BusError::request(DOING))? {
             Response::Ok(info) => info,
+            Response::Err { error } if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND => {
+                return self.state_of_forgotten(reader).await;
+            }
             Response::Err { error } => return Err(BusError::request(DOING)(error)),
         };
         let behind = info.num_pending > 0 || info.num_ack_pending > 0;
@@ -131,6 +135,30 @@ impl Bus {
         })
     }
 
+    /// A reader that nats-server forgot in its restart, and whose process has not asked for it yet.
+    async fn state_of_forgotten(&self, reader: Reader) -> Result<ReaderState, BusError> {
+        let name = reader.stream().name();
+        let stream = self.jetstream.get_stream_no_info(name).await;
+        let stream = stream.map_err(BusError::request(DOING))?;
+        let messages = stream.info_with_subjects(filter(reader)).await;
+        let mut messages = messages.map_err(BusError::request(DOING))?;
+        let mut waiting = 0;
+        while let Some((_subject, count)) = messages
+            .try_next()
+            .await
+            .map_err(BusError::request(DOING))?
+        {
+            waiting += u64::try_from(count).unwrap_or(u64::MAX);
+        }
+        Ok(ReaderState {
+            reader,
+            waiting,
+            in_flight: 0,
+            redelivered: 0,
+            oldest_at: self.oldest(reader, 1).await?,
+        })
+    }
+
     /// When the first message of a reader at or after a place was stored.
     async fn oldest(&self, reader: Reader, from: u64) -> Result<Option<Timestamp>, BusError> {
         let stream = self
@@ -138,17 +166,24 @@ impl Bus {
             .get_stream_no_info(reader.stream().name())
             .await;
         let stream = stream.map_err(BusError::request(DOING))?;
-        let filter = match reader {
-            Reader::Sender(partition) => subject::jobs_of(partition),
-            Reader::FanoutScheduled => subject::SCHEDULED_DUE_FILTER.to_owned(),
-            Reader::Ingest | Reader::Fanout | Reader::RecorderEvents | Reader::RecorderOutcomes => {
-                ">".to_owned()
-            }
-        };
-        match stream.get_first_raw_message_by_subject(filter, from).await {
+        match stream
+            .get_first_raw_message_by_subject(filter(reader), from)
+            .await
+        {
             Ok(message) => Ok(Some(message.time.into())),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(BusError::request(DOING)(error)),
+        }
+    }
+}
+
+/// The subjects of a reader's messages.
+fn filter(reader: Reader) -> String {
+    match reader {
+        Reader::Sender(partition) => subject::jobs_of(partition),
+        Reader::FanoutScheduled => subject::SCHEDULED_DUE_FILTER.to_owned(),
+        Reader::Ingest | Reader::Fanout | Reader::RecorderEvents | Reader::RecorderOutcomes => {
+            ">".to_owned()
         }
     }
 }

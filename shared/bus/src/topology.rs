@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{ContextBuilder, CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{
-    Config as StreamConfig, DiscardPolicy, Republish, RetentionPolicy,
+    Config as StreamConfig, ConsumerError, ConsumerErrorKind, DiscardPolicy, Republish,
+    RetentionPolicy,
 };
 use async_nats::jetstream::{self, ErrorCode, kv};
 use posthorn_chassis::error_chain;
@@ -82,17 +83,30 @@ impl Stream {
         }
     }
 
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Inbox => subject::INBOX_FILTER,
+            Self::Events => subject::EVENTS_FILTER,
+            Self::Scheduled => subject::SCHEDULED_FILTER,
+            Self::Jobs => subject::JOBS_FILTER,
+            Self::Waiting => subject::WAITING_FILTER,
+            Self::Outcomes => subject::OUTCOMES_FILTER,
+            Self::Rejected => subject::REJECTED_FILTER,
+        }
+    }
+
+    fn retention(self) -> RetentionPolicy {
+        match self {
+            // What still waits in SCHEDULED has no reader, so the queue keeps it.
+            Self::Inbox | Self::Scheduled | Self::Jobs | Self::Outcomes => {
+                RetentionPolicy::WorkQueue
+            }
+            Self::Events => RetentionPolicy::Interest,
+            Self::Waiting | Self::Rejected => RetentionPolicy::Limits,
+        }
+    }
+
     fn config(self, bus: &BusConfig) -> StreamConfig {
-        let (filter, retention) = match self {
-            Self::Inbox => (subject::INBOX_FILTER, RetentionPolicy::WorkQueue),
-            Self::Events => (subject::EVENTS_FILTER, RetentionPolicy::Interest),
-            // What still waits has no reader, so the queue keeps it.
-            Self::Scheduled => (subject::SCHEDULED_FILTER, RetentionPolicy::WorkQueue),
-            Self::Jobs => (subject::JOBS_FILTER, RetentionPolicy::WorkQueue),
-            Self::Waiting => (subject::WAITING_FILTER, RetentionPolicy::Limits),
-            Self::Outcomes => (subject::OUTCOMES_FILTER, RetentionPolicy::WorkQueue),
-            Self::Rejected => (subject::REJECTED_FILTER, RetentionPolicy::Limits),
-        };
         // `discard: new`: a stream at a limit refuses, it never drops what it has. REJECTED alone
         // lets its oldest go. SCHEDULED must not have a limit: the server takes no schedules into a
         // stream that refuses, and one that drops would drop them.
@@ -107,8 +121,8 @@ impl Stream {
         };
         StreamConfig {
             name: self.name().to_owned(),
-            subjects: vec![filter.to_owned()],
-            retention,
+            subjects: vec![self.filter().to_owned()],
+            retention: self.retention(),
             discard,
             max_age,
             max_bytes,
@@ -222,8 +236,21 @@ impl Reader {
             // Hand-outs are not attempts: the attempt number is ours and travels in the job.
             max_deliver: -1,
             max_ack_pending: MAX_ACK_PENDING,
+            memory_storage: self.is_forgettable(),
             ..pull::Config::default()
         }
+    }
+
+    /// Whether what was handed out may be forgotten when nats-server restarts.
+    ///
+    /// A work queue keeps what was not acked, so a consumer made anew hands out all of that once
+    /// more, and nothing else; [`Bus::messages`] and [`Bus::partition`] make it. EVENTS keeps a
+    /// message only for the consumers that it has: theirs must not go.
+    ///
+    /// *Source*: with JOBS' 64 consumers on disk, writing their states was 36 % of nats-server's
+    /// time, and at 1,000 deliveries/s to 1,000 endpoints p99 was 160 ms instead of 9 ms.
+    fn is_forgettable(self) -> bool {
+        self.stream().retention() == RetentionPolicy::WorkQueue
     }
 }
 
@@ -364,11 +391,36 @@ fn lacks_room(error: &CreateStreamError) -> bool {
 }
 
 async fn ensure_reader(jetstream: &jetstream::Context, reader: Reader) -> Result<(), BusError> {
+    make_reader(jetstream, reader).await.map(drop)
+}
+
+/// Whether the server refuses to change where the state of a consumer is kept.
+/// *Source*: nats-server, "storage type can not be updated"; shown by
+/// `readers_that_an_earlier_release_kept_on_disk_stay_as_they_are`.
+fn keeps_its_storage(error: &ConsumerError) -> bool {
+    match error.kind() {
+        ConsumerErrorKind::JetStream(error) => error.error_code() == ErrorCode::CONSUMER_CREATE,
+        _ => false,
+    }
+}
+
+/// Makes a consumer exist as this build describes it.
+pub(crate) async fn make_reader(
+    jetstream: &jetstream::Context,
+    reader: Reader,
+) -> Result<PullConsumer, BusError> {
     let stream = reader.stream().name();
-    let made = jetstream
-        .create_consumer_on_stream(reader.config(), stream)
-        .await;
-    made.map(drop).map_err(|error| {
+    let make = |config| jetstream.create_consumer_on_stream(config, stream);
+    let made = match make(reader.config()).await {
+        Err(error) if reader.is_forgettable() && keeps_its_storage(&error) => {
+            // As an earlier release made it. Nothing is wrong with it, it only costs more.
+            let mut on_disk = reader.config();
+            on_disk.memory_storage = false;
+            make(on_disk).await
+        }
+        made => made,
+    };
+    made.map_err(|error| {
         BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
     })
 }

@@ -70,8 +70,16 @@ impl Stack {
     /// # Panics
     /// When anything does not start.
     pub async fn start_with(adjust: impl FnOnce(Settings) -> Settings) -> Self {
+        Self::start_on(TestNats::start().await, adjust).await
+    }
+
+    /// Starts everything on a server that the test has set up.
+    ///
+    /// # Panics
+    /// When anything does not start.
+    pub async fn start_on(nats: TestNats, adjust: impl FnOnce(Settings) -> Settings) -> Self {
         show_errors();
-        let (nats, database) = tokio::join!(TestNats::start(), database());
+        let database = database().await;
         let settings = adjust(Settings::new(&nats.url(), database.url()));
         let bus = Bus::connect(&BusConfig::from_env(&mut settings.env()), "test").await;
         let bus = bus.expect("a connection");

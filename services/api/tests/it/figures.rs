@@ -147,7 +147,7 @@ async fn an_example_goes_to_one_endpoint_and_into_history() {
             .pull(1, 1024 * 1024, Duration::from_secs(2))
             .await
             .unwrap();
-        let message = batch.next().await.unwrap();
+        let message = batch.next().await.unwrap().unwrap();
         let job = DeliveryJob::decode(message.payload()).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&job.body).unwrap(), payload);
         assert_eq!(job.meta.event.as_str(), text(&sent["id"]));

@@ -39,7 +39,7 @@ async fn queued(world: &World, endpoint: &EndpointId) -> Vec<DeliveryJob> {
     let wait = Duration::from_secs(1);
     let mut batch = jobs.pull(100, 1024 * 1024, wait).await.unwrap();
     let mut queued = Vec::new();
-    while let Some(message) = batch.next().await {
+    while let Some(message) = batch.next().await.unwrap() {
         queued.push(DeliveryJob::decode(message.payload()).unwrap());
         message.ack().await;
     }

@@ -39,7 +39,7 @@ async fn a_resend_enqueues_one_manual_delivery_per_wish() {
         .await
         .unwrap();
     let mut deliveries = Vec::new();
-    while let Some(message) = batch.next().await {
+    while let Some(message) = batch.next().await.unwrap() {
         let job = DeliveryJob::decode(message.payload()).unwrap();
         assert_eq!(
             (job.meta.trigger, &*job.body),

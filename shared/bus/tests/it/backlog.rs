@@ -46,7 +46,7 @@ async fn what_is_not_done_waits_and_grows_older() {
     // What is being worked on still counts, and what is done does not.
     let jobs = bus.partition(Partition::of(&endpoint)).await.unwrap();
     let mut pulled = jobs.pull(1, 1_000_000, WAIT * 10).await.unwrap();
-    let taken = pulled.next().await.unwrap();
+    let taken = pulled.next().await.unwrap().unwrap();
     assert_eq!(bus.backlog(Stage::Sender).await.unwrap().messages, 1);
     taken.ack().await;
     // Nobody waits for the server to take an ack.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::{self, consumer::pull};
 use posthorn_bus::topology::{self, Reader, Stream};
-use posthorn_bus::{Bus, BusConfig, BusError, PublishError};
-use posthorn_event_schema::{DeliveryJob, Event, Partition};
+use posthorn_bus::{Bus, BusConfig, BusError, JobPartition, PublishError};
+use posthorn_event_schema::{DeliveryJob, Event, Outcome, Partition};
 use posthorn_harness::TestNats;
 
 use crate::samples;
@@ -29,7 +30,10 @@ async fn everything_is_made_once_however_many_processes_try() {
 #[tokio::test]
 async fn a_server_with_little_storage_keeps_less_refused_input() {
     let nats = TestNats::start_with(|options| {
-        options.extra_config = "jetstream { max_file_store: 300MB }".to_owned();
+        let folder = options.folder.join("store");
+        let folder = folder.display();
+        options.extra_config =
+            format!("jetstream {{ store_dir: \"{folder}\", max_file_store: 300MB }}");
     })
     .await;
     let bus = crate::connect(&nats).await;
@@ -64,10 +68,13 @@ async fn streams_have_the_limits_that_are_set() {
 }
 
 /// The limit as the server has it, seen by a client that knows nothing of ours.
-async fn stream_max_bytes(nats: &TestNats, stream: &str) -> i64 {
+async fn stream(nats: &TestNats, stream: &str) -> jetstream::stream::Stream {
     let client = async_nats::connect(nats.url()).await.unwrap();
-    let stream = async_nats::jetstream::new(client).get_stream(stream).await;
-    stream.unwrap().cached_info().config.max_bytes
+    jetstream::new(client).get_stream(stream).await.unwrap()
+}
+
+async fn stream_max_bytes(nats: &TestNats, name: &str) -> i64 {
+    stream(nats, name).await.cached_info().config.max_bytes
 }
 
 #[tokio::test]
@@ -104,7 +111,7 @@ async fn jobs_go_to_their_partition_and_come_again_when_given_back() {
         let pull = || partition.pull(10, 1024 * 1024, Duration::from_millis(500));
         let mut found = Vec::new();
         let mut pulled = pull().await.unwrap();
-        while let Some(message) = pulled.next().await {
+        while let Some(message) = pulled.next().await.unwrap() {
             let job = DeliveryJob::decode(message.payload()).unwrap();
             if job.meta.endpoint == *endpoint {
                 assert_eq!(message.delivered(), 1);
@@ -174,6 +181,73 @@ async fn a_reader_goes_on_after_a_crash_of_the_server() {
         }
     });
     assert_eq!(next.await.unwrap(), samples::event("event_2"));
+}
+
+#[tokio::test]
+async fn a_queues_readers_are_made_anew_after_a_crash_of_the_server() {
+    let (mut nats, bus) = crate::start().await;
+    let endpoint = samples::endpoint("a");
+    let number = Partition::of(&endpoint);
+    let pull = async |jobs: &JobPartition| {
+        let mut pulled = jobs.pull(1, 1024 * 1024, Duration::from_secs(5)).await?;
+        pulled.next().await
+    };
+    bus.publish_job(&samples::job("event_1", &endpoint))
+        .await
+        .unwrap();
+    bus.publish_outcome(&samples::fanout()).await.unwrap();
+    let mut outcomes = bus.messages(Reader::RecorderOutcomes, 10).await.unwrap();
+    outcomes.next().await;
+    let before = bus.partition(number).await.unwrap();
+    pull(&before).await.unwrap().unwrap();
+
+    nats.kill();
+    nats.restart().await;
+    // Whoever looks at the fleet before the senders are back sees what waits for them.
+    let states = posthorn_harness::eventually(Duration::from_secs(30), "an answer", async || {
+        let states = bus.reader_states().await;
+        states.map_err(|error| error.to_string())
+    })
+    .await;
+    let forgotten = states
+        .into_iter()
+        .find(|state| state.reader == Reader::Sender(number));
+    let forgotten = forgotten.unwrap();
+    assert_eq!((forgotten.waiting, forgotten.in_flight), (1, 0));
+    assert!(forgotten.oldest_at.is_some());
+
+    // What was handed out and not acked comes again at once, and not only after the ack wait.
+    let started = std::time::Instant::now();
+    assert!(
+        pull(&before).await.is_err(),
+        "the consumer is gone, and the pull says so"
+    );
+    let after = bus.partition(number).await.unwrap();
+    let message = pull(&after).await.unwrap().unwrap();
+    let job = DeliveryJob::decode(message.payload()).unwrap();
+    assert_eq!(job, samples::job("event_1", &endpoint));
+    assert!(started.elapsed() < Reader::Sender(number).ack_wait());
+    let again = tokio::time::timeout(Duration::from_secs(20), outcomes.next());
+    let again = Outcome::decode(again.await.unwrap().payload()).unwrap();
+    assert_eq!(again, samples::fanout());
+}
+
+#[tokio::test]
+async fn readers_that_an_earlier_release_kept_on_disk_stay_as_they_are() {
+    let nats = TestNats::start().await;
+    let bus = crate::connect(&nats).await;
+    bus.ensure().await.unwrap();
+    let inbox = stream(&nats, "INBOX").await;
+    let config = async || inbox.get_consumer::<pull::Config>("ingest").await.unwrap();
+    let mut earlier = config().await.cached_info().config.clone();
+    assert!(earlier.memory_storage);
+    earlier.memory_storage = false;
+    inbox.delete_consumer("ingest").await.unwrap();
+    inbox.create_consumer(earlier).await.unwrap();
+
+    bus.ensure().await.unwrap();
+    let kept = config().await;
+    assert!(!kept.cached_info().config.memory_storage);
 }
 
 #[tokio::test]

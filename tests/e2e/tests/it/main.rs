@@ -24,6 +24,7 @@ mod hostile;
 mod hostile_answers;
 mod idempotency;
 mod import;
+mod lost_ack;
 mod message;
 mod nats_doors;
 mod oauth;
