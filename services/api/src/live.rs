@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep};
 
 use history::History;
 pub(crate) use item::{Item, Kind};
-pub(crate) use position::read as read_position;
+pub(crate) use position::{Position, read as read_position};
 pub(crate) use watcher::{Filter, Watcher};
 
 /// Watchers of one process.
@@ -155,7 +155,7 @@ impl Live {
     ///
     /// # Errors
     /// When NATS does not answer.
-    pub(crate) async fn watch(&self, after: Option<u64>) -> Result<Beginning, BusError> {
+    pub(crate) async fn watch(&self, after: Option<Position>) -> Result<Beginning, BusError> {
         let _one_starts = self.0.starting.lock().await;
         if let Some(beginning) = self.join(after) {
             return Ok(beginning);
@@ -174,7 +174,7 @@ impl Live {
         })
     }
 
-    fn join(&self, after: Option<u64>) -> Option<Beginning> {
+    fn join(&self, after: Option<Position>) -> Option<Beginning> {
         let watched = self.watched();
         let feed = watched.feed.as_ref()?;
         let (missed, resumed) = feed.history.since(after);
@@ -189,7 +189,8 @@ impl Live {
     async fn listen(self, mut outcomes: LiveOutcomes) {
         let feeding = async {
             while let Some(live) = outcomes.next().await {
-                self.feed(live.sequence, live.outcome.as_ref().and_then(item::of));
+                let told = live.outcomes.iter().flatten().filter_map(item::of);
+                self.feed(live.sequence, told.collect());
             }
         };
         tokio::select! {
@@ -201,11 +202,13 @@ impl Live {
         self.watched().feed = None;
     }
 
-    fn feed(&self, sequence: u64, told: Option<item::Told>) {
-        let item = told.map(|told| {
-            let position = position::text(&self.0.keys, sequence);
-            Arc::new(told.at(sequence, position))
+    fn feed(&self, sequence: u64, told: Vec<item::Told>) {
+        let places = Position::of_items(sequence, told.len());
+        let items = told.into_iter().zip(places).map(|(told, place)| {
+            let position = position::text(&self.0.keys, place);
+            Arc::new(told.at(place, position))
         });
+        let items: Vec<_> = items.collect();
         let mut watched = self.watched();
         let Some(feed) = &mut watched.feed else {
             return;
@@ -215,8 +218,8 @@ impl Live {
             // Without a receiver there is nobody to tell.
             feed.sender.send(Arc::new(Item::gap(sequence - 1))).ok();
         }
-        feed.history.push(sequence, item.clone());
-        if let Some(item) = item {
+        feed.history.push(sequence, &items);
+        for item in items {
             feed.sender.send(item).ok();
         }
     }

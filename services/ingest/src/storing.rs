@@ -83,7 +83,7 @@ impl Storing {
         match outliving.until(told).await {
             Ok(first) => first,
             // It ended without a word, which it never does.
-            Err(gone) => Err(PublishError::Unavailable(gone.into())),
+            Err(gone) => Err(PublishError::unavailable(gone)),
         }
     }
 

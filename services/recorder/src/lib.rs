@@ -15,6 +15,7 @@
 
 pub mod config;
 mod figures;
+mod held;
 mod pump;
 mod record;
 mod refuse;

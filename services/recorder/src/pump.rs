@@ -12,10 +12,11 @@ use posthorn_event_schema::Timestamp;
 use posthorn_store::{Store, StoreError};
 
 use crate::RecorderConfig;
+use crate::held::{Held, Unreadable};
 use crate::record::Record;
 use crate::refuse::refuse;
 
-/// Bytes of messages in one transaction at most (or one message), far from PostgreSQL's limit of
+/// Bytes of records in one transaction at most (or one record), far from PostgreSQL's limit of
 /// 1 GiB per statement.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// How often the server hears that held messages are still worked on; a third of the ack wait.
@@ -55,43 +56,38 @@ impl Pump {
     }
 
     async fn record<R: Record>(&self, batch: Vec<Message>) -> Result<(), Stopping> {
-        let mut messages = Vec::with_capacity(batch.len());
-        let mut records: Vec<R> = Vec::with_capacity(batch.len());
-        for message in batch {
-            match R::decode(message.payload()) {
-                Ok(record) => {
-                    records.push(record);
-                    messages.push(message);
-                }
-                Err(reason) => refuse(&self.bus, &message, "unreadable", reason).await,
-            }
+        let (mut held, unreadable) = Held::<R>::read(batch);
+        for Unreadable {
+            message,
+            line,
+            reason,
+        } in unreadable
+        {
+            let stored = refuse(&self.bus, held.subject(message), line, "unreadable", reason).await;
+            held.close(message, stored).await;
         }
-        let sizes: Vec<usize> = messages.iter().map(|m| m.payload().len()).collect();
-        let mut open = pieces(&sizes, MAX_BATCH_BYTES);
+        let mut open = pieces(&held.sizes(), MAX_BATCH_BYTES);
         // The oldest piece is on top.
         open.reverse();
         while let Some(piece) = open.pop() {
-            let held = piece.start..messages.len();
-            let written = self
-                .write(&records[piece.clone()], &messages[held.clone()])
-                .await;
-            match written {
-                Ok(()) => settle::<R>(&messages[piece]).await,
+            let messages = held.messages_from(piece.start);
+            match self.write(&held.records[piece.clone()], messages).await {
+                Ok(()) => {
+                    held.written(piece).await;
+                    lag::<R>(&held);
+                }
                 Err(Failure::Stopping) => {
-                    for message in &messages[held] {
+                    for message in messages {
                         message.give_back(GIVE_BACK).await;
                     }
                     return Err(Stopping);
                 }
                 Err(Failure::Data(error)) if piece.len() == 1 => {
-                    let reason = chain(&error);
-                    refuse(
-                        &self.bus,
-                        &messages[piece.start],
-                        "refused_by_database",
-                        reason,
-                    )
-                    .await;
+                    let (message, line) = held.origin(piece.start);
+                    let (subject, reason) = (held.subject(message), chain(&error));
+                    let code = "refused_by_database";
+                    let stored = refuse(&self.bus, subject, line, code, reason).await;
+                    held.close(message, stored).await;
                 }
                 Err(Failure::Data(_)) => open.extend(halves(piece)),
             }
@@ -152,13 +148,10 @@ async fn still_here(held: &[Message]) -> std::convert::Infallible {
     }
 }
 
-async fn settle<R: Record>(messages: &[Message]) {
-    for message in messages {
-        message.ack().await;
-    }
-    if let Some(last) = messages.last() {
+fn lag<R: Record>(held: &Held<R>) {
+    if let Some(stored_at) = held.last_stored_at() {
         let now = Timestamp::from_unix_micros(clock::unix_micros());
-        let lag = now.since(last.stored_at()).as_secs_f64();
+        let lag = now.since(stored_at).as_secs_f64();
         metric::Gauge::RecorderLagSeconds.set(lag, &[("stream", R::STREAM)]);
     }
 }
@@ -206,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn halving_reaches_every_single_message() {
+    fn halving_reaches_every_single_record() {
         let mut open = Vec::from(halves(0..5));
         let mut singles = Vec::new();
         while let Some(piece) = open.pop() {

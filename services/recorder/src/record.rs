@@ -3,18 +3,23 @@
 use bytes::Bytes;
 use posthorn_bus::topology::Reader;
 use posthorn_chassis::error_chain::chain;
-use posthorn_event_schema::{Event, Outcome};
+use posthorn_event_schema::{Event, Outcome, outcome_lines};
 use posthorn_store::{Store, StoreError};
 
-/// A message that history keeps.
+/// What history keeps; a message carries one or several of a kind.
 pub(crate) trait Record: Sized + Send + Sync + 'static {
     /// The consumer that it comes from.
     const READER: Reader;
     /// The stream's name as a label.
     const STREAM: &'static str;
 
-    /// Reads a message; the error says why this build cannot.
-    fn decode(message: &Bytes) -> Result<Self, String>;
+    /// The records of a message, one at the least.
+    fn lines(message: &Bytes) -> Vec<Bytes> {
+        vec![message.clone()]
+    }
+
+    /// Reads a record; the error says why this build cannot.
+    fn decode(line: &Bytes) -> Result<Self, String>;
 
     /// Writes a batch: once it returns `Ok`, all of it is durable.
     fn write(store: &Store, batch: &[Self]) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -24,8 +29,8 @@ impl Record for Event {
     const READER: Reader = Reader::RecorderEvents;
     const STREAM: &'static str = "events";
 
-    fn decode(message: &Bytes) -> Result<Self, String> {
-        Event::decode(message).map_err(|error| chain(&error))
+    fn decode(line: &Bytes) -> Result<Self, String> {
+        Event::decode(line).map_err(|error| chain(&error))
     }
 
     async fn write(store: &Store, batch: &[Self]) -> Result<(), StoreError> {
@@ -37,8 +42,12 @@ impl Record for Outcome {
     const READER: Reader = Reader::RecorderOutcomes;
     const STREAM: &'static str = "outcomes";
 
-    fn decode(message: &Bytes) -> Result<Self, String> {
-        Outcome::decode(message).map_err(|error| error.to_string())
+    fn lines(message: &Bytes) -> Vec<Bytes> {
+        outcome_lines::split(message).collect()
+    }
+
+    fn decode(line: &Bytes) -> Result<Self, String> {
+        Outcome::decode(line).map_err(|error| error.to_string())
     }
 
     async fn write(store: &Store, batch: &[Self]) -> Result<(), StoreError> {

@@ -330,7 +330,7 @@ impl Attempts {
 
     async fn store(&self, outcome: Outcome) -> Result<(), Kept> {
         let stored = until_stored(|| self.bus.publish_outcome(&outcome)).await;
-        stored.map(drop).map_err(|error| keep(&error))
+        stored.map_err(|error| keep(&error))
     }
 
     /// Ends the delivery without a request, with the reason in history.

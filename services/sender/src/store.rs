@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use posthorn_bus::{BusError, PublishError, Stored};
+use posthorn_bus::{BusError, PublishError};
 
 /// First pause between tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -16,9 +16,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Only a message that can never be stored.
-pub(crate) async fn until_stored<F>(mut publish: impl FnMut() -> F) -> Result<Stored, PublishError>
+pub(crate) async fn until_stored<F, S>(mut publish: impl FnMut() -> F) -> Result<S, PublishError>
 where
-    F: Future<Output = Result<Stored, PublishError>>,
+    F: Future<Output = Result<S, PublishError>>,
 {
     let mut pause = FIRST_PAUSE;
     loop {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::publisher::JOB_BYTES_IN_FLIGHT;
 use crate::rejection::LogLimit;
-use crate::{BusConfig, BusError};
+use crate::{BusConfig, BusError, outcomes};
 
 /// The oldest nats-server that Posthorn runs on: atomic batches, message schedules, per-key TTL.
 pub const OLDEST_SERVER: &str = "2.12.0";
@@ -30,6 +30,8 @@ pub struct Bus {
     pub(crate) rejection_log: Arc<LogLimit>,
     /// The bytes that jobs on their way may still take.
     pub(crate) job_bytes: Arc<Semaphore>,
+    /// Records for history that are to be sent.
+    pub(crate) outcomes: outcomes::Queue,
 }
 
 impl Bus {
@@ -57,9 +59,11 @@ impl Bus {
             .max_ack_inflight(MAX_ACKS_IN_FLIGHT)
             .backpressure_on_inflight(true)
             .build(client.clone());
+        let jetstream = Arc::new(jetstream);
         Ok(Self {
+            outcomes: outcomes::start(Arc::clone(&jetstream), client.max_payload()),
             client: Arc::new(client),
-            jetstream: Arc::new(jetstream),
+            jetstream,
             config: Arc::new(config.clone()),
             rejection_log: Arc::default(),
             job_bytes: Arc::new(Semaphore::new(JOB_BYTES_IN_FLIGHT)),

@@ -1,9 +1,13 @@
 //! What can go wrong between us and NATS. All of it is *ours*: no endpoint is to blame.
 
+use std::sync::Arc;
+
 use async_nats::jetstream;
 use posthorn_event_schema::DeliveryJob;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
+/// Several outcomes in one message fail for the same reason.
+type SharedCause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// Why NATS could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -106,18 +110,18 @@ impl BusError {
 }
 
 /// Why a message was not stored, as far as we know.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
     /// No ack came in time: NATS is away, or its store is full. The message may still have been
     /// stored; repeating it is safe.
     #[error("JetStream did not acknowledge the message in time")]
-    Unavailable(#[source] Cause),
+    Unavailable(#[source] SharedCause),
     /// The message is larger than the server or the stream allows. Repeating it is pointless.
     #[error("the message is larger than NATS allows")]
-    TooLarge(#[source] Cause),
+    TooLarge(#[source] SharedCause),
     /// The store refused the message: the stream is at its limit.
     #[error("the stream is full")]
-    Full(#[source] Cause),
+    Full(#[source] SharedCause),
 }
 
 /// Deliveries of which some are not known to be stored.
@@ -145,13 +149,18 @@ impl PublishError {
     pub(crate) fn from_nats(error: jetstream::context::PublishError) -> Self {
         use jetstream::context::PublishErrorKind;
         if matches!(error.kind(), PublishErrorKind::MaxPayloadExceeded) {
-            return Self::TooLarge(error.into());
+            return Self::TooLarge(Arc::new(error));
         }
         match api_code(&error) {
-            Some(code::MESSAGE_EXCEEDS_MAXIMUM) => Self::TooLarge(error.into()),
-            Some(code::STORE_FAILED | code::INSUFFICIENT_RESOURCES) => Self::Full(error.into()),
-            _ => Self::Unavailable(error.into()),
+            Some(code::MESSAGE_EXCEEDS_MAXIMUM) => Self::TooLarge(Arc::new(error)),
+            Some(code::STORE_FAILED | code::INSUFFICIENT_RESOURCES) => Self::Full(Arc::new(error)),
+            _ => Self::Unavailable(Arc::new(error)),
         }
+    }
+
+    /// Nobody can tell whether the message was stored.
+    pub fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Arc::new(cause))
     }
 
     /// Whether repeating the publish may succeed.

@@ -31,6 +31,7 @@ pub mod idempotency;
 pub mod live;
 pub mod members;
 pub mod ordered;
+mod outcomes;
 pub mod producer;
 pub mod publisher;
 pub mod rejected;

@@ -7,7 +7,7 @@
 
 use async_nats::{Message, Subscriber};
 use futures::StreamExt;
-use posthorn_event_schema::{Outcome, subject};
+use posthorn_event_schema::{Outcome, outcome_lines, subject};
 
 use crate::topology::Stream;
 use crate::{Bus, BusError};
@@ -15,13 +15,13 @@ use crate::{Bus, BusError};
 /// The header with a repeated message's place. *Source*: nats-server's `JSSequence`.
 const SEQUENCE: &str = "Nats-Sequence";
 
-/// An outcome with its place in OUTCOMES.
+/// The outcomes of one message, with its place in OUTCOMES.
 #[derive(Debug)]
-pub struct LiveOutcome {
+pub struct LiveRecords {
     /// Its place; each is one more than the one before it, unless something was missed.
     pub sequence: u64,
-    /// What happened; `None` for what this build cannot read.
-    pub outcome: Option<Outcome>,
+    /// What happened, one at the least; `None` for what this build cannot read.
+    pub outcomes: Vec<Option<Outcome>>,
 }
 
 /// The outcomes from now on.
@@ -48,16 +48,17 @@ impl Bus {
 }
 
 impl LiveOutcomes {
-    /// The next outcome; `None` once the connection is closed for good.
+    /// The next outcomes; `None` once the connection is closed for good.
     ///
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
-    pub async fn next(&mut self) -> Option<LiveOutcome> {
+    pub async fn next(&mut self) -> Option<LiveRecords> {
         loop {
             let message = self.0.next().await?;
             if let Some(sequence) = sequence(&message) {
-                let outcome = Outcome::decode(&message.payload).ok();
-                return Some(LiveOutcome { sequence, outcome });
+                let lines = outcome_lines::split(&message.payload);
+                let outcomes = lines.map(|line| Outcome::decode(&line).ok()).collect();
+                return Some(LiveRecords { sequence, outcomes });
             }
         }
     }

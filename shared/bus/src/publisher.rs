@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use posthorn_chassis::metric;
 use posthorn_event_schema::subject::{self, WaitingSubject};
-use posthorn_event_schema::{DeliveryJob, Event, Outcome, Timestamp};
+use posthorn_event_schema::{DeliveryJob, Event, Timestamp};
 use tracing::Instrument;
 
 use crate::{Bus, NotStored, PublishError, trace_context};
@@ -181,18 +181,6 @@ impl Bus {
             .send(lane.to_string(), job.meta.dedup_id(), job.encode())
             .await?;
         sent.stored().await
-    }
-
-    /// Publishes a record for history on OUTCOMES.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
-    pub async fn publish_outcome(&self, outcome: &Outcome) -> Result<Stored, PublishError> {
-        let subject = subject::outcome(outcome);
-        self.send(subject, outcome.dedup_id(), outcome.encode())
-            .await?
-            .stored()
-            .await
     }
 
     pub(crate) async fn send(

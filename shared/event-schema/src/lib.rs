@@ -31,6 +31,7 @@ pub mod ksuid;
 mod lane;
 pub mod ordering_key;
 pub mod outcome;
+pub mod outcome_lines;
 pub mod partition;
 pub mod rejection;
 pub mod slots;

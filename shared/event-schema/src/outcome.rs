@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ApplicationId, AttemptRecord, DeliveryId, EndpointId, EventId, EventType, OrganizationId,
-    Partition, SchemaVersion, Timestamp,
+    SchemaVersion, Timestamp,
 };
 
 /// What most outcomes fit into: growing it step by step would copy it several times.
 const USUAL_BYTES: usize = 2 * 1024;
 
-/// One message of OUTCOMES.
+/// One line of a message of OUTCOMES.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(
@@ -163,7 +163,7 @@ impl CancelReason {
 }
 
 impl Outcome {
-    /// The message as published on OUTCOMES.
+    /// The line as published on OUTCOMES, without a line break in it.
     ///
     /// # Panics
     /// Never: outcomes have string keys and whole numbers, which JSON can always carry.
@@ -174,7 +174,7 @@ impl Outcome {
         Bytes::from(json)
     }
 
-    /// Reads a message of OUTCOMES.
+    /// Reads a line of a message of OUTCOMES.
     ///
     /// # Errors
     /// When it is not one that this build knows.
@@ -189,17 +189,6 @@ impl Outcome {
             Self::Fanout(v) => format!("{}.{}/{}", v.application, v.event, v.part),
             Self::Attempt(a) => a.id.to_string(),
             Self::Cancelled(c) => format!("{}/cancelled", c.delivery),
-        }
-    }
-
-    /// Which partition's subject carries it; fan-out verdicts belong to no endpoint and use the
-    /// first.
-    #[must_use]
-    pub fn partition(&self) -> Partition {
-        match self {
-            Self::Fanout(_) => Partition::FIRST,
-            Self::Attempt(a) => Partition::of(&a.endpoint),
-            Self::Cancelled(c) => Partition::of(&c.endpoint),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 pub use crate::lane::{Lane, Rank, WaitingSubject};
 use crate::{
     ApplicationId, ApplicationRef, Door, EndpointId, EventId, EventType, IdError, NameError,
-    OrderingLine, Outcome, Partition,
+    OrderingLine, Partition,
 };
 
 /// What producers publish on, as a filter.
@@ -25,6 +25,8 @@ pub const WAITING_FILTER: &str = "waiting.>";
 pub const SCHEDULED_FILTER: &str = "scheduled.>";
 /// The part of SCHEDULED that is due.
 pub const SCHEDULED_DUE_FILTER: &str = "scheduled.due.>";
+/// Records for history.
+pub const OUTCOMES: &str = "outcomes.records";
 /// All of OUTCOMES.
 pub const OUTCOMES_FILTER: &str = "outcomes.>";
 /// Where the server repeats OUTCOMES for whoever listens.
@@ -172,12 +174,6 @@ pub fn jobs_of(partition: Partition) -> String {
 #[must_use]
 pub fn slots_of(partition: Partition) -> String {
     format!("slots.{}", partition.number())
-}
-
-/// `outcomes.<p>`: a record for history.
-#[must_use]
-pub fn outcome(outcome: &Outcome) -> String {
-    format!("outcomes.{}", outcome.partition())
 }
 
 /// `rejected.<door>`: refused input.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Item;
+use super::{Item, Position};
 
 /// Items that are kept: some megabytes at most.
 const KEPT: usize = 4_096;
@@ -11,52 +11,51 @@ const KEPT: usize = 4_096;
 /// The last items in the order of their places, without a gap from `floor` on.
 pub(super) struct History {
     /// Whatever has a place after this one is here, or is still to come.
-    floor: u64,
-    /// The last place that was seen.
+    floor: Position,
+    /// The last message that was seen.
     last: u64,
     items: VecDeque<Arc<Item>>,
 }
 
 impl History {
-    /// Nothing after this place has been missed.
+    /// Nothing after this message has been missed.
     pub(super) fn after(last: u64) -> Self {
         Self {
-            floor: last,
+            floor: Position::end_of(last),
             last,
             items: VecDeque::new(),
         }
     }
 
-    /// Whether nothing is missing before this place.
+    /// Whether nothing is missing before this message.
     pub(super) fn follows(&self, sequence: u64) -> bool {
         // What came between listening and asking where the stream ends is seen as well.
         sequence <= self.last + 1
     }
 
-    /// Notes that a place was seen, with its item if it is one to tell.
-    pub(super) fn push(&mut self, sequence: u64, item: Option<Arc<Item>>) {
+    /// Notes that a message was seen, with those of its items that are to be told.
+    pub(super) fn push(&mut self, sequence: u64, items: &[Arc<Item>]) {
         if !self.follows(sequence) {
             self.items.clear();
-            self.floor = sequence - 1;
+            self.floor = Position::end_of(sequence - 1);
         }
         self.last = self.last.max(sequence);
-        let Some(item) = item else {
-            return;
-        };
-        if self.items.len() == KEPT
-            && let Some(oldest) = self.items.pop_front()
-        {
-            self.floor = self.floor.max(oldest.sequence);
+        for item in items {
+            if self.items.len() == KEPT
+                && let Some(oldest) = self.items.pop_front()
+            {
+                self.floor = self.floor.max(oldest.place);
+            }
+            self.items.push_back(Arc::clone(item));
         }
-        self.items.push_back(item);
     }
 
     /// The items after a place, and whether they are all that came after it.
-    pub(super) fn since(&self, after: Option<u64>) -> (Vec<Arc<Item>>, bool) {
+    pub(super) fn since(&self, after: Option<Position>) -> (Vec<Arc<Item>>, bool) {
         let Some(after) = after.filter(|after| *after >= self.floor) else {
             return (Vec::new(), false);
         };
-        let later = self.items.iter().filter(|item| item.sequence > after);
+        let later = self.items.iter().filter(|item| item.place > after);
         (later.cloned().collect(), true)
     }
 }
@@ -66,29 +65,37 @@ mod tests {
     use super::*;
 
     fn places(found: &(Vec<Arc<Item>>, bool)) -> (Vec<u64>, bool) {
-        (found.0.iter().map(|item| item.sequence).collect(), found.1)
+        (
+            found.0.iter().map(|item| item.place.sequence).collect(),
+            found.1,
+        )
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as callers ask")]
+    fn after(sequence: u64) -> Option<Position> {
+        Some(Position::end_of(sequence))
     }
 
     fn seen(history: &mut History, sequence: u64) {
         assert!(history.follows(sequence));
-        history.push(sequence, Some(Arc::new(Item::gap(sequence))));
+        history.push(sequence, &[Arc::new(Item::gap(sequence))]);
     }
 
     #[test]
     fn who_comes_back_in_time_misses_nothing() {
         let mut history = History::after(10);
-        assert_eq!(places(&history.since(Some(10))), (vec![], true));
-        assert_eq!(places(&history.since(Some(9))), (vec![], false));
+        assert_eq!(places(&history.since(after(10))), (vec![], true));
+        assert_eq!(places(&history.since(after(9))), (vec![], false));
         assert_eq!(places(&history.since(None)), (vec![], false));
         for sequence in 11..=13 {
             seen(&mut history, sequence);
         }
         // A place that is nothing to tell counts all the same.
-        history.push(14, None);
+        history.push(14, &[]);
         assert!(history.follows(15));
-        assert_eq!(places(&history.since(Some(11))), (vec![12, 13], true));
+        assert_eq!(places(&history.since(after(11))), (vec![12, 13], true));
         // Another process may have been faster.
-        assert_eq!(places(&history.since(Some(20))), (vec![], true));
+        assert_eq!(places(&history.since(after(20))), (vec![], true));
     }
 
     #[test]
@@ -96,9 +103,9 @@ mod tests {
         let mut history = History::after(0);
         seen(&mut history, 1);
         assert!(!history.follows(3));
-        history.push(3, Some(Arc::new(Item::gap(3))));
-        assert_eq!(places(&history.since(Some(1))), (vec![], false));
-        assert_eq!(places(&history.since(Some(2))), (vec![3], true));
+        history.push(3, &[Arc::new(Item::gap(3))]);
+        assert_eq!(places(&history.since(after(1))), (vec![], false));
+        assert_eq!(places(&history.since(after(2))), (vec![3], true));
     }
 
     #[test]
@@ -109,7 +116,7 @@ mod tests {
             seen(&mut history, sequence);
         }
         assert_eq!(history.items.len(), KEPT);
-        assert!(!history.since(Some(4)).1);
-        assert_eq!(history.since(Some(5)).0.len(), KEPT);
+        assert!(!history.since(after(4)).1);
+        assert_eq!(history.since(after(5)).0.len(), KEPT);
     }
 }

@@ -6,6 +6,7 @@ use posthorn_event_schema::{
 };
 use posthorn_store::history::DeliveryState;
 
+use super::Position;
 use crate::public::attempt::Status;
 use crate::public::live::{LiveAttemptOut, LiveCanceledOut, LiveMessageOut};
 
@@ -48,7 +49,7 @@ pub(super) struct Told {
 
 /// Something that happened.
 pub(crate) struct Item {
-    pub(crate) sequence: u64,
+    pub(crate) place: Position,
     /// The place as callers see it.
     pub(crate) position: String,
     pub(crate) kind: Kind,
@@ -60,9 +61,9 @@ pub(crate) struct Item {
 }
 
 impl Told {
-    pub(super) fn at(self, sequence: u64, position: String) -> Item {
+    pub(super) fn at(self, place: Position, position: String) -> Item {
         Item {
-            sequence,
+            place,
             position,
             kind: self.kind,
             json: self.json,
@@ -74,10 +75,10 @@ impl Told {
 }
 
 impl Item {
-    /// Something up to this place was missed.
+    /// Something up to this message was missed.
     pub(super) fn gap(sequence: u64) -> Self {
         Self {
-            sequence,
+            place: Position::end_of(sequence),
             position: String::new(),
             kind: Kind::Gap,
             json: String::new(),

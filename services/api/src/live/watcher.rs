@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Beginning, Item, Kind, Place};
+use super::{Beginning, Item, Kind, Place, Position};
 use crate::credential::Standing;
 use crate::public::attempt::Status;
 use crate::public::live::{LiveReadyOut, LiveReasonOut};
@@ -72,7 +72,7 @@ struct Running {
     /// What is to be told before what comes next.
     first: VecDeque<Event>,
     /// The last place that was told or left out.
-    last: u64,
+    last: Option<Position>,
     next_look: Instant,
     ends_at: Instant,
     ended: bool,
@@ -92,7 +92,7 @@ impl Watcher {
         let mut first = VecDeque::from([event("ready", &ready)]);
         let wanted = beginning.missed.iter().filter(|i| self.filter.passes(i));
         first.extend(wanted.map(|item| told(item)));
-        let last = beginning.missed.last().map_or(0, |item| item.sequence);
+        let last = beginning.missed.last().map(|item| item.place);
         let now = Instant::now();
         let running = Running {
             watcher: self,
@@ -147,8 +147,8 @@ impl Running {
     }
 
     fn is_new(&mut self, item: &Item) -> bool {
-        let new = item.sequence > self.last;
-        self.last = self.last.max(item.sequence);
+        let new = Some(item.place) > self.last;
+        self.last = self.last.max(Some(item.place));
         new && self.watcher.filter.passes(item)
     }
 

@@ -31,8 +31,8 @@ async fn a_stored_outcome_is_seen_once_with_its_place() {
     for (sequence, number) in [(2, 2), (3, 3)] {
         let seen = timeout(SOON, live.next()).await.unwrap().unwrap();
         assert_eq!(
-            (seen.sequence, seen.outcome),
-            (sequence, Some(outcome(number)))
+            (seen.sequence, seen.outcomes),
+            (sequence, vec![Some(outcome(number))])
         );
     }
     let more = timeout(Duration::from_millis(200), live.next()).await;
@@ -49,4 +49,38 @@ async fn a_stream_of_an_older_build_begins_to_be_seen() {
     bus.publish_outcome(&outcome(2)).await.unwrap();
     let seen = timeout(SOON, live.next()).await.unwrap().unwrap();
     assert_eq!(seen.sequence, last + 1);
+}
+
+#[tokio::test]
+async fn outcomes_that_wait_together_travel_together_and_none_is_lost() {
+    let (_nats, bus) = crate::start().await;
+    let (mut live, _last) = bus.live_outcomes().await.unwrap();
+    let all: Vec<_> = (0..200).map(outcome).collect();
+    let stored = futures::future::join_all(all.iter().map(|one| bus.publish_outcome(one))).await;
+    assert!(stored.iter().all(Result::is_ok));
+    let (mut messages, mut seen) = (0, Vec::new());
+    while seen.len() < all.len() {
+        let next = timeout(SOON, live.next()).await.unwrap().unwrap();
+        messages += 1;
+        seen.extend(next.outcomes.into_iter().map(Option::unwrap));
+    }
+    assert_eq!(seen, all, "each once, in the order they came in");
+    // The first goes alone; the others waited for its ack.
+    assert!(messages < all.len() / 10, "{messages} messages");
+}
+
+#[tokio::test]
+async fn no_outcome_is_said_to_be_stored_while_nobody_can_store_it() {
+    let (mut nats, _bus) = crate::start().await;
+    let mut config = posthorn_bus::BusConfig::for_url(&nats.url());
+    config.publish_timeout = Duration::from_millis(300);
+    let bus = posthorn_bus::Bus::connect(&config, "test").await.unwrap();
+    nats.kill();
+    let all: Vec<_> = (0..20).map(outcome).collect();
+    let stored = futures::future::join_all(all.iter().map(|one| bus.publish_outcome(one))).await;
+    assert!(
+        stored
+            .into_iter()
+            .all(|stored| stored.unwrap_err().is_transient())
+    );
 }
