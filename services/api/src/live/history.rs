@@ -109,6 +109,25 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_back_within_a_message_is_told_the_rest_of_it() {
+        let mut history = History::after(0);
+        let items: Vec<_> = Position::of_items(1, 3)
+            .map(|place| {
+                Arc::new(Item {
+                    place,
+                    ..Item::gap(1)
+                })
+            })
+            .collect();
+        history.push(1, &items);
+        for (told, item) in items.iter().enumerate() {
+            let (rest, complete) = history.since(Some(item.place));
+            assert!(complete);
+            assert_eq!(rest.len(), items.len() - told - 1);
+        }
+    }
+
+    #[test]
     fn what_is_kept_is_bounded() {
         let mut history = History::after(0);
         let most = u64::try_from(KEPT).unwrap();
