@@ -13,6 +13,7 @@ MAKEFLAGS += --no-print-directory
 CARGO ?= cargo
 IMAGE ?= posthorn:dev
 BENCH ?= acceptance
+PROFILE ?=
 TOOLS := .config/tools
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DASHBOARD := services/api/dashboard/build/build.sh
@@ -82,9 +83,18 @@ e2e: need-rust need-python official-libraries ## Run only the tests of the whole
 	@$(TOOLS) with $(CARGO) test --locked --no-fail-fast --package posthorn-e2e
 
 .PHONY: bench
-bench: need-rust ## Measure, with the release build (BENCH="acceptance --sync default" for one)
+bench: need-rust ## Measure, with the release build (BENCH="throughput --tls http2", BENCH=sweep)
 	@$(TOOLS) with $(CARGO) build --release --locked --package posthorn --package posthorn-bench
 	@$(TOOLS) with target/release/posthorn-bench $(BENCH)
+
+.PHONY: profile
+profile: need-rust ## Profile each process under load, into target/profile (PROFILE="--door publish --fan-out 10")
+	@$(TOOLS) with $(CARGO) build --release --locked --package posthorn --package posthorn-bench
+	@$(TOOLS) with target/release/posthorn-bench profile $(PROFILE)
+
+.PHONY: allocations
+allocations: need-rust ## Count what each step of a delivery allocates
+	@$(CARGO) bench --locked --package posthorn --package posthorn-bench --bench allocations
 
 .PHONY: sdk
 sdk: need-rust need-python ## Run only the walks with Svix's SDKs (SDKS="go java": only these)

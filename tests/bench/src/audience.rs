@@ -40,13 +40,18 @@ impl Audience {
         );
         make_event_type(client).await?;
         let count = endpoints / fan_out;
+        // Another server may still know the applications of the run before.
+        let run = posthorn_e2e::settings::now().as_unix_micros();
         let mut making = JoinSet::new();
         for first in 0..AT_A_TIME.min(count) {
             let (client, checker) = (client.clone(), Arc::clone(checker));
             making.spawn(async move {
                 let mut made = Vec::new();
                 for number in (first..count).step_by(AT_A_TIME) {
-                    made.push((number, make_one(&client, &checker, number, fan_out).await?));
+                    made.push((
+                        number,
+                        make_one(&client, &checker, (run, number), fan_out).await?,
+                    ));
                 }
                 anyhow::Ok(made)
             });
@@ -78,10 +83,10 @@ async fn make_event_type(client: &Client) -> anyhow::Result<()> {
 async fn make_one(
     client: &Client,
     checker: &Checker,
-    number: usize,
+    (run, number): (i64, usize),
     fan_out: usize,
 ) -> anyhow::Result<(ApplicationId, Vec<Signer>)> {
-    let application = client.application(&format!("bench-{number}")).await;
+    let application = client.application(&format!("bench-{run}-{number}")).await;
     let mut signers = Vec::with_capacity(fan_out);
     for place in 0..fan_out {
         let url = checker.url(number, place);

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use posthorn_event_schema::Timestamp;
@@ -21,10 +21,12 @@ use crate::arrivals::Arrivals;
 use crate::latency::Times;
 use crate::numbers::number;
 use crate::server::serve;
+use crate::tls::{self, Tls};
 
 /// A running receiver; it ends with this.
 pub(crate) struct Checker {
     address: SocketAddr,
+    tls: Option<Tls>,
     state: Arc<State>,
     _server: JoinSet<()>,
 }
@@ -45,6 +47,8 @@ struct Found {
     times: Times,
     /// Deliveries that are not signed by their endpoint, or that nobody should have sent there.
     wrong: u32,
+    /// Deliveries over HTTP/2.
+    http2: u32,
 }
 
 /// How many deliveries arrived so far.
@@ -54,14 +58,17 @@ pub(crate) struct Counts {
     pub(crate) arrived: u32,
     pub(crate) repeated: u32,
     pub(crate) wrong: u32,
+    /// Of all these, those over HTTP/2.
+    pub(crate) http2: u32,
 }
 
 impl Checker {
     /// Starts on a free port of the loopback interface; `room` deliveries may be on their way.
     ///
     /// # Errors
-    /// When it cannot listen.
-    pub(crate) async fn start(room: usize) -> anyhow::Result<Self> {
+    /// When it cannot listen, or there are no certificates for TLS.
+    pub(crate) async fn start(room: usize, tls: Option<Tls>) -> anyhow::Result<Self> {
+        let acceptor = tls.map(tls::acceptor).transpose()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
@@ -72,16 +79,18 @@ impl Checker {
                 arrivals: Arrivals::default(),
                 times: Times::new(),
                 wrong: 0,
+                http2: 0,
             }),
         });
         let mut server = JoinSet::new();
         let answering = Arc::clone(&state);
-        server.spawn(serve(listener, move |request| {
+        server.spawn(serve(listener, acceptor, move |request| {
             let state = Arc::clone(&answering);
             async move { state.answer(request).await }
         }));
         Ok(Self {
             address,
+            tls,
             state,
             _server: server,
         })
@@ -89,7 +98,8 @@ impl Checker {
 
     /// Where an application's endpoint is.
     pub(crate) fn url(&self, application: usize, place: usize) -> String {
-        format!("http://{}/{application}/{place}", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/{application}/{place}", self.address)
     }
 
     /// Says what signs for each application's endpoints; once.
@@ -111,7 +121,14 @@ impl Checker {
             arrived: found.arrivals.count,
             repeated: found.arrivals.repeated,
             wrong: found.wrong,
+            http2: found.http2,
         }
+    }
+
+    /// Whether deliveries came over HTTP/2 if that was offered, which the sender prefers then.
+    pub(crate) fn is_spoken_as_offered(&self) -> bool {
+        let Counts { arrived, http2, .. } = self.counts();
+        self.tls != Some(Tls::Http2) || http2 >= arrived
     }
 
     /// The times of the deliveries since this was asked before.
@@ -127,6 +144,7 @@ impl State {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Empty<Bytes>> {
         let (head, body) = request.into_parts();
+        self.found().http2 += u32::from(head.version == Version::HTTP_2);
         let mut answer = Response::new(Empty::new());
         let Ok(body) = body.collect().await else {
             *answer.status_mut() = StatusCode::BAD_REQUEST;
@@ -192,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_signed_deliveries_to_the_right_endpoint_count_and_each_once() {
-        let checker = Checker::start(10).await.unwrap();
+        let checker = Checker::start(10, None).await.unwrap();
         let signer = Signer::new(&[SigningSecret::generate()]);
         let other = Signer::new(&[SigningSecret::generate()]);
         checker.expect(vec![vec![signer.clone(), other], Vec::new()]);
@@ -210,6 +228,7 @@ mod tests {
             arrived: 1,
             repeated: 1,
             wrong: 0,
+            http2: 0,
         };
         assert_eq!(checker.counts(), expected);
         assert_eq!(checker.take_times().count(), 1);

@@ -12,7 +12,7 @@ use crate::audience::Audience;
 use crate::checker::{Checker, Counts};
 use crate::latency::Times;
 use crate::producer::{Door, Producer};
-use crate::usage::{Meter, Taken};
+use crate::usage::{Meter, Share, Taken};
 use crate::world::Site;
 
 /// How long the last deliveries may take to arrive before they count as missing.
@@ -52,6 +52,11 @@ impl Phase {
     /// Processor time of Posthorn and its servers per 1,000 deliveries.
     pub(crate) fn core_seconds_per_1000(&self) -> f64 {
         self.taken.processor().as_secs_f64() * 1_000.0 / self.arrived()
+    }
+
+    /// Processor time of one process per 1,000 deliveries.
+    pub(crate) fn core_seconds_of(&self, share: &Share) -> f64 {
+        share.processor.as_secs_f64() * 1_000.0 / self.arrived()
     }
 
     /// Bytes handed to the disk per delivery.
@@ -137,6 +142,10 @@ impl Load {
             let Counts { arrived, wrong, .. } = self.checker.counts();
             ensure!(wrong == 0, "{wrong} deliveries were not as they should be");
             if arrived == wanted {
+                ensure!(
+                    self.checker.is_spoken_as_offered(),
+                    "HTTP/2 was offered and not spoken"
+                );
                 return Ok(());
             }
             ensure!(

@@ -55,7 +55,7 @@ impl Receiver {
         });
         let mut server = JoinSet::new();
         let answering = Arc::clone(&state);
-        server.spawn(serve(listener, move |request| {
+        server.spawn(serve(listener, None, move |request| {
             let state = Arc::clone(&answering);
             async move { state.answer(request).await }
         }));

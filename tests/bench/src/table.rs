@@ -45,11 +45,7 @@ fn figures(row: &Row, limit: Option<f64>) -> String {
 
 /// Core-seconds per 1,000 deliveries of each process.
 fn processes(row: &Row) -> String {
-    let thousands = row.phase.arrived() / 1_000.0;
-    let one = |share: &Share| {
-        let each = share.processor.as_secs_f64() / thousands;
-        format!("{} {each:.3}", share.name)
-    };
+    let one = |share: &Share| format!("{} {:.3}", share.name, row.phase.core_seconds_of(share));
     let all: Vec<_> = row.phase.taken.processes.iter().map(one).collect();
     let busy = row.phase.taken.busy * 100.0;
     format!("{}; machine {busy:.0} % busy", all.join(", "))

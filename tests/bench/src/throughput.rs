@@ -21,6 +21,7 @@ use crate::limits::{chain, posting};
 use crate::load::{Load, Phase};
 use crate::producer::Door;
 use crate::table;
+use crate::tls::{self, Tls};
 use crate::world::{Setup, Site, World};
 
 /// The doors that are measured unless others are asked for.
@@ -32,6 +33,9 @@ pub(crate) struct Options {
     pub(crate) setup: Setup,
     #[command(flatten)]
     pub(crate) peer: Peer,
+    /// Receivers with TLS, by an authority that the sender trusts
+    #[arg(long, value_enum, conflicts_with = "api_url")]
+    pub(crate) tls: Option<Tls>,
     /// Which doors; those for events unless said
     #[arg(long = "door", value_enum)]
     pub(crate) doors: Vec<Door>,
@@ -112,15 +116,27 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Value> {
     Ok(to_json(options, &found))
 }
 
-pub(crate) async fn measure(options: &Options) -> anyhow::Result<Findings> {
+/// A load that can be sent, and what it is sent to.
+pub(crate) struct Ready {
+    pub(crate) load: Load,
+    pub(crate) processes: Vec<(String, u32)>,
+    /// None when another server is measured.
+    pub(crate) world: Option<World>,
+}
+
+/// Starts everything, each service with a wrapper's words before its own command line.
+///
+/// # Errors
+/// When something does not start, or an endpoint is refused.
+pub(crate) async fn prepare(options: &Options, wrapper: &[String]) -> anyhow::Result<Ready> {
     let (site, processes, world) = match options.peer.site() {
         Some(site) => (site, options.peer.processes.clone(), None),
         None => {
-            let world = World::start(options.setup, |settings| settings).await?;
+            let world = World::start_under(wrapper, options.setup, |settings| settings).await?;
             (world.site.clone(), world.processes(), Some(world))
         }
     };
-    let checker = Arc::new(Checker::start(options.on_their_way).await?);
+    let checker = Arc::new(Checker::start(options.on_their_way, options.tls).await?);
     let endpoints = options.endpoints.unwrap_or(options.fan_out);
     let audience = Audience::make(&site.client, &checker, endpoints, options.fan_out).await?;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
@@ -134,6 +150,19 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Findings> {
         measured: seconds(options.seconds),
         next: Arc::new(AtomicU32::new(0)),
     };
+    Ok(Ready {
+        load,
+        processes,
+        world,
+    })
+}
+
+async fn measure(options: &Options) -> anyhow::Result<Findings> {
+    let Ready {
+        load,
+        processes,
+        world,
+    } = prepare(options, &[]).await?;
     let chain = match world.as_ref().filter(|_| !options.no_limits) {
         None => None,
         Some(world) => {
@@ -182,6 +211,11 @@ impl Peer {
 }
 
 fn head(options: &Options) -> String {
+    format!("throughput: {}", load_words(options))
+}
+
+/// What is sent, and to whom.
+pub(crate) fn load_words(options: &Options) -> String {
     let load = match options.rate {
         Some(rate) => format!("{rate} events/s"),
         None => format!("{} deliveries on their way", options.on_their_way),
@@ -191,11 +225,12 @@ fn head(options: &Options) -> String {
         None => format!("{:?}", options.setup),
     };
     format!(
-        "throughput: {load}, {} endpoints, fan-out {}, {} bytes, {} producers, {whom}",
+        "{load}, {} endpoints, fan-out {}, {} bytes, {} producers, {}, {whom}",
         options.endpoints.unwrap_or(options.fan_out),
         options.fan_out,
         options.payload,
         options.producers,
+        tls::words(options.tls),
     )
 }
 
@@ -219,6 +254,7 @@ fn to_json(options: &Options, found: &Findings) -> Value {
         "rate": options.rate,
         "producers": options.producers,
         "on_their_way": options.on_their_way,
+        "tls": options.tls.map(|_| tls::words(options.tls)),
         "posting_per_s": found.posting,
         "chain_per_s": found.chain,
         "repeated": found.repeated,

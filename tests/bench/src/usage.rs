@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use self::proc::Usage;
+pub(crate) use self::proc::family;
 use crate::world::{NATS, POSTGRES};
 
 /// Measures from its making on.

@@ -9,8 +9,8 @@ use posthorn_e2e::{Client, Settings};
 use posthorn_harness::{DedicatedPostgres, Process, TestNats};
 use posthorn_local_servers::{PostgresOptions, SyncInterval};
 
-/// How long a fleet may take to start.
-const START: Duration = Duration::from_secs(60);
+/// How long a fleet may take to start, also under a profiler that makes it fifty times as slow.
+const START: Duration = Duration::from_secs(180);
 
 /// How the servers are named among the processes.
 pub(crate) const NATS: &str = "nats-server";
@@ -84,6 +84,18 @@ impl World {
         setup: Setup,
         adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
+        Self::start_under(&[], setup, adjust).await
+    }
+
+    /// As [`World::start`], each service by a program that runs it, such as a profiler.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub(crate) async fn start_under(
+        wrapper: &[String],
+        setup: Setup,
+        adjust: impl FnOnce(Settings) -> Settings,
+    ) -> anyhow::Result<Self> {
         let posthorn = beside_us("posthorn")?;
         let nats = TestNats::start_with(|options| {
             options.sync = match setup.sync {
@@ -99,7 +111,11 @@ impl World {
         let (nats, postgres) = tokio::join!(nats, postgres);
         let settings = adjust(Settings::new(&nats.url(), &postgres.url()));
         let start = |role: &'static str| {
-            let process = Process::builder(&posthorn)
+            let process = match wrapper {
+                [] => Process::builder(&posthorn),
+                [program, words @ ..] => Process::builder(program).args(words).arg(&posthorn),
+            };
+            let process = process
                 .arg(role)
                 .envs(settings.pairs().iter().cloned())
                 .start();

@@ -40,7 +40,7 @@ impl Usage {
 }
 
 /// A process and its children.
-fn family(parent: u32) -> Vec<u32> {
+pub(crate) fn family(parent: u32) -> Vec<u32> {
     let mut family = vec![parent];
     let others = read_dir("/proc").into_iter().flatten().flatten();
     for other in others {
