@@ -133,13 +133,13 @@ impl<'a> Sweep<'a> {
                 continue;
             }
             let phase = self.step(rate, 1).await?;
-            let (latency, kept_up) = Latency::of(rate, 1, &phase);
+            let latency = Latency::of(rate, &phase);
             println!(
                 "{rate:>7} events/s: p50 {:.2} ms, p99 {:.2} ms, {:.0}/s delivered",
                 latency.p50_ms, latency.p99_ms, latency.reached
             );
+            keeps_up = latency.keeps_up;
             self.found.latency.push(latency);
-            keeps_up = kept_up;
         }
         Ok(())
     }

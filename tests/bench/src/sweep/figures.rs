@@ -20,6 +20,9 @@ pub(crate) struct Latency {
     pub(crate) p50_ms: f64,
     pub(crate) p90_ms: f64,
     pub(crate) p99_ms: f64,
+    /// Whether deliveries came as fast as events were due; if not, the times only tell how long it went
+    /// on.
+    pub(crate) keeps_up: bool,
 }
 
 /// What deliveries cost with a number of endpoints.
@@ -55,17 +58,16 @@ pub(crate) struct Found {
 }
 
 impl Latency {
-    pub(crate) fn of(rate: u32, fan_out: usize, phase: &Phase) -> (Self, bool) {
+    pub(crate) fn of(rate: u32, phase: &Phase) -> Self {
         let times = &phase.times;
-        let latency = Self {
+        Self {
             rate,
             reached: phase.rate,
             p50_ms: times.millis(0.5),
             p90_ms: times.millis(0.9),
             p99_ms: times.millis(0.99),
-        };
-        let asked = f64::from(rate) * f64::from(u32::try_from(fan_out).unwrap_or(u32::MAX));
-        (latency, phase.rate >= asked * KEEPS_UP)
+            keeps_up: phase.rate >= f64::from(rate) * KEEPS_UP,
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -75,6 +77,7 @@ impl Latency {
             "p50_ms": self.p50_ms,
             "p90_ms": self.p90_ms,
             "p99_ms": self.p99_ms,
+            "keeps_up": self.keeps_up,
         })
     }
 }
@@ -142,6 +145,7 @@ pub(crate) mod tests {
             p50_ms,
             p90_ms: p50_ms * 2.0,
             p99_ms: p50_ms * 3.0,
+            keeps_up: rate < 5_000,
         };
         let process = |name: &str, core_seconds_per_1000, memory_mib| ProcessCost {
             name: name.to_owned(),
@@ -159,7 +163,11 @@ pub(crate) mod tests {
         Found {
             load: "POST /msg, 1024 bytes".to_owned(),
             conditions: Conditions(vec![("processors", "2 processors (X)".to_owned())]),
-            latency: vec![latency(100, 1.0), latency(1_000, 2.5)],
+            latency: vec![
+                latency(100, 1.0),
+                latency(1_000, 2.5),
+                latency(5_000, 999.0),
+            ],
             cost: vec![cost(1, 0.2), cost(10_000, 0.25)],
             cost_rate: 500,
             left_out: vec!["100,000 endpoints: no time".to_owned()],

@@ -4,15 +4,12 @@ use super::figures::{Cost, Found, Latency, ProcessCost};
 use crate::plot::scale::Kind;
 use crate::plot::{Axis, Plot, Series};
 
-/// Latency over the rate.
+/// Latency over the rate, as far as deliveries keep up with it.
 pub(crate) fn latency(found: &Found) -> Plot {
+    let steps = || found.latency.iter().filter(|step| step.keeps_up);
     let series = |name: &str, of: fn(&Latency) -> f64| Series {
         name: name.to_owned(),
-        points: found
-            .latency
-            .iter()
-            .map(|step| (step.rate.into(), of(step)))
-            .collect(),
+        points: steps().map(|step| (step.rate.into(), of(step))).collect(),
     };
     Plot {
         title: "Due to delivered".to_owned(),

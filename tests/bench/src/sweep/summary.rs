@@ -43,15 +43,24 @@ fn latency(found: &Found, text: &mut String) -> std::fmt::Result {
         "| events/s | deliveries/s | p50 ms | p90 ms | p99 ms |"
     )?;
     writeln!(text, "| ---: | ---: | ---: | ---: | ---: |")?;
+    let mut is_too_much = false;
     for step in &found.latency {
+        let mark = if step.keeps_up { "" } else { " \\*" };
         writeln!(
             text,
-            "| {} | {:.0} | {:.2} | {:.2} | {:.2} |",
+            "| {}{mark} | {:.0} | {:.2} | {:.2} | {:.2} |",
             label(step.rate.into()),
             step.reached,
             step.p50_ms,
             step.p90_ms,
             step.p99_ms
+        )?;
+        is_too_much |= !step.keeps_up;
+    }
+    if is_too_much {
+        writeln!(
+            text,
+            "\n\\* More than is delivered meanwhile: these times only tell how long it went on."
         )?;
     }
     Ok(())
@@ -107,6 +116,7 @@ mod tests {
         for line in [
             "| processors | 2 processors (X) |",
             "| 1,000 | 1000 | 2.50 | 5.00 | 7.50 |",
+            "| 5,000 \\* | 5000 | 999.00 | 1998.00 | 2997.00 |",
             "| endpoints | deliveries/s | all | sender | postgres |",
             "| 10,000 | 500 | 0.375 | 0.250 | 0.125 |",
             "Not measured: 100,000 endpoints: no time.",
