@@ -1,17 +1,20 @@
 //! Writes SVG by hand: elements with escaped text, and colours that suit a light and a dark page.
+//!
+//! Two kinds of pictures need less than what crates for plots bring along (fonts, bitmaps), and those for
+//! flame graphs come under a licence that is not among ours.
 
 use std::fmt::{Display, Write};
 
 /// Colours of text, lines and series; a reader's system chooses between light and dark.
 const COLOURS: &str = "\
 :root{--paper:#ffffff;--ink:#1f2328;--faint:#d0d7de;--s0:#0969da;--s1:#bc4c00;--s2:#1a7f37;\
---s3:#8250df;--s4:#bf3989;--s5:#57606a;--s6:#9a6700}\
+--s3:#8250df;--s4:#bf3989;--s5:#57606a;--s6:#9a6700;--s7:#0a7f86}\
 @media(prefers-color-scheme:dark){:root{--paper:#0d1117;--ink:#e6edf3;--faint:#30363d;\
---s0:#58a6ff;--s1:#f0883e;--s2:#3fb950;--s3:#bc8cff;--s4:#f778ba;--s5:#8b949e;--s6:#d29922}}\
+--s0:#58a6ff;--s1:#f0883e;--s2:#3fb950;--s3:#bc8cff;--s4:#f778ba;--s5:#8b949e;--s6:#d29922;--s7:#39c5cf}}\
 svg{background:var(--paper)}text{fill:var(--ink);font:12px system-ui,sans-serif}";
 
-/// Colours that series take in turn.
-const SERIES_COLOURS: usize = 7;
+/// Colours that series take in turn: one for each process of a fleet, and one for all together.
+const SERIES_COLOURS: usize = 8;
 
 /// The colour of a series, by its place.
 pub(crate) fn colour(series: usize) -> String {
