@@ -19,8 +19,9 @@ use tokio::time::Instant;
 use self::figures::{Cost, Found, Latency};
 use crate::load::Phase;
 use crate::machine::Conditions;
+use crate::peer::Peer;
 use crate::producer::Door;
-use crate::throughput::{self, Peer};
+use crate::throughput;
 use crate::tls::{self, Tls};
 use crate::world::Setup;
 

@@ -12,17 +12,17 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use clap::Args;
-use posthorn_e2e::Client;
 use serde_json::{Value, json};
 
 use crate::audience::Audience;
 use crate::checker::Checker;
 use crate::limits::{chain, posting};
 use crate::load::{Load, Phase};
+use crate::peer::Peer;
 use crate::producer::Door;
 use crate::table;
 use crate::tls::{self, Tls};
-use crate::world::{Setup, Site, World};
+use crate::world::{Setup, World};
 
 /// The doors that are measured unless others are asked for.
 const DOORS: [Door; 4] = [Door::Post, Door::Native, Door::Request, Door::Publish];
@@ -66,26 +66,6 @@ pub(crate) struct Options {
     /// Leave out the limits
     #[arg(long)]
     pub(crate) no_limits: bool,
-}
-
-/// Another server with Svix's API.
-#[derive(Args, Clone)]
-pub(crate) struct Peer {
-    /// Where it is: http://host:port
-    #[arg(long, requires = "token")]
-    api_url: Option<String>,
-    /// What it wants to see
-    #[arg(long)]
-    token: Option<String>,
-    /// A process of it, to measure what it uses: name=pid
-    #[arg(long = "process", value_parser = process)]
-    processes: Vec<(String, u32)>,
-}
-
-fn process(text: &str) -> Result<(String, u32), String> {
-    let (name, pid) = text.split_once('=').ok_or("want name=pid")?;
-    let pid = pid.parse().map_err(|_no_number| "want name=pid")?;
-    Ok((name.to_owned(), pid))
 }
 
 /// What one door came to.
@@ -194,19 +174,6 @@ impl Options {
             (true, Some(_)) => vec![Door::Post],
             (true, None) => DOORS.to_vec(),
         }
-    }
-}
-
-impl Peer {
-    fn site(&self) -> Option<Site> {
-        let (url, token) = self.api_url.as_ref().zip(self.token.as_ref())?;
-        let url = url.trim_end_matches('/').to_owned();
-        Some(Site {
-            client: Client::new(&url, token),
-            ingest_url: url,
-            token: token.clone(),
-            ours: None,
-        })
     }
 }
 
