@@ -58,6 +58,10 @@ impl Bus {
 }
 
 /// Starts the task that sends outcomes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no shutdown has to wait for it: whoever brought an outcome waits for its answer"
+)]
 pub(crate) fn start(jetstream: Arc<jetstream::Context>, max_message: usize) -> Queue {
     let (queue, waiting) = unbounded_channel();
     tokio::spawn(run(jetstream, max_message, waiting));
