@@ -152,7 +152,8 @@ chart-test: need-rust need-python ## Run the chart's quick start as local proces
 .PHONY: helm-check
 helm-check: need-python ## Check the Helm chart: rendered with many values, held against schemas and rules
 	@tests/chart/install.sh
-	@node=$$($(TOOLS) node); python3 tests/chart/check.py "$$node/node"
+	@node=$$($(TOOLS) node); promtool=$$($(TOOLS) promtool || true); \
+	PROMTOOL=$$promtool python3 tests/chart/check.py "$$node/node"
 
 .PHONY: helm
 helm: ## Build Helm 4 into .tools, if there is none; without it, helm-check uses Helm's SDK
