@@ -155,14 +155,16 @@ image: ## Build the container image (IMAGE=posthorn:dev)
 .PHONY: chart-test
 chart-test: need-rust need-python ## Run the chart's quick start as local processes, upgrade it under load (as root)
 	@tests/chart/install.sh
+	@CARGO="$(CARGO)" tests/chart/previous.sh $(CURDIR)/$(TARGET)/chart/previous
 	@$(MAKE) image-check IMAGE_PROFILE=dev
 	@python3 tests/chart/settings.py $(IMAGE_ROOT)/usr/local/bin/posthorn
-	@$(TOOLS) with tests/chart/run.sh $(IMAGE_ROOT)
+	@$(TOOLS) with tests/chart/run.sh $(IMAGE_ROOT) $(CURDIR)/$(TARGET)/chart/previous
 
 .PHONY: helm-check
 helm-check: need-python ## Check the Helm chart: rendered with many values, held against schemas and rules
 	@tests/chart/install.sh
-	@node=$$($(TOOLS) node); python3 tests/chart/check.py "$$node/node"
+	@node=$$($(TOOLS) node); promtool=$$($(TOOLS) promtool || true); \
+	PROMTOOL=$$promtool python3 tests/chart/check.py "$$node/node"
 
 .PHONY: helm
 helm: ## Build Helm 4 into .tools, if there is none; without it, helm-check uses Helm's SDK

@@ -7,6 +7,7 @@ schemas of three Kubernetes versions, against those of the custom resources, and
 
 import functools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,9 +15,10 @@ import time
 import warnings
 
 import cases
+import promql
 import rules
 import sources
-from render import CHART, NAMESPACE, ROOT, TOOLS, Refused, renderer, values_of, yaml
+from render import CHART, NAMESPACE, ROOT, TOOLS, Library, Refused, renderer, values_of, yaml
 
 import kubernetes_validate
 import kubernetes_validate.utils
@@ -65,23 +67,21 @@ def custom(items, node):
 
 
 def examine(helm, files, extra, done):
-    """What is wrong with a case, and how many objects it has."""
+    """What is wrong with a case, and its objects."""
     values = values_of(files, extra)
-    found, objects, custom_objects = [], 0, []
+    found, items = [], []
     try:
         helm.lint(values)
         items = helm.render(values, f"{KUBERNETES[0]}.0")
-        objects = len(items)
         for version in KUBERNETES:
             found += [f"Kubernetes {version}: {one}" for one in built_in(items, version, done)]
         wrong_place = [one for one in items if one["metadata"].get("namespace") != NAMESPACE]
         found += [f"{rules.title(one)}: not in the release's namespace" for one in wrong_place]
         for rule in rules.RULES:
             found += [f"{rule.__name__}: {one}" for one in rule(items)]
-        custom_objects = [one for one in items if is_custom(one)]
     except Refused as error:
         found.append(str(error))
-    return found, objects, custom_objects
+    return found, items
 
 
 def refused(helm, files, extra, part):
@@ -117,15 +117,29 @@ def main():
         for mistake in mistakes:
             print(f"         {mistake}")
 
-    all_custom, done = [], set()
+    def not_run(name, reason):
+        """Said aloud, and a failure where nothing may be left out."""
+        nonlocal failed
+        failed += bool(os.environ.get("CHART_REQUIRED"))
+        print(f"NOT RUN {name}: {reason}")
+
+    if isinstance(helm, Library):
+        not_run("the program helm", "Helm 4 is not here; `make helm` builds it")
+    all_custom, asked, done = [], {}, set()
     for name, files, extra in cases.CASES:
-        mistakes, objects, custom_objects = examine(helm, files, extra, done)
-        all_custom += custom_objects
-        report(name, mistakes, f"{objects} objects, Kubernetes {', '.join(KUBERNETES)}")
+        mistakes, items = examine(helm, files, extra, done)
+        all_custom += [one for one in items if is_custom(one)]
+        asked |= {expression: where for where, expression in promql.expressions(items)}
+        report(name, mistakes, f"{len(items)} objects, Kubernetes {', '.join(KUBERNETES)}")
     kinds = sorted({item["kind"] for item in all_custom})
     report("custom resources", custom(all_custom, node), f"{len(all_custom)} objects: {', '.join(kinds)}")
     for name, files, extra, part in cases.REFUSED:
         report(f"refused: {name}", refused(helm, files, extra, part), f"says {part}")
+    found = [(where, expression) for expression, where in asked.items()]
+    if promtool := promql.program():
+        report("promql", list(promql.check(promtool, found)), f"promtool reads {len(found)} expressions, and the rules pass their tests")
+    else:
+        not_run("promql", "promtool is missing: apt-get install prometheus, or PROMTOOL=<its path>")
     report("metrics", list(sources.metrics_exist()), f"all of {len(sources.metric_names())} that are used exist")
     for name in ("quickstart", "production"):
         items = helm.render(values_of([f"values-{name}.yaml"], {}), f"{KUBERNETES[0]}.0")

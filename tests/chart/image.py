@@ -75,6 +75,8 @@ def main():
     for mistake in mistakes:
         print(f"FAILED image: {mistake}")
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        print(f"       image: {path.stat().st_mode & 0o7777:04o} {path.stat().st_size:>10} /{path.relative_to(root)}")
     if not mistakes:
         print(f"ok     image: {len(CONTENTS)} files, {size / 1024 / 1024:.0f} MiB beside the base, user {USER}, "
               "no shell, libraries of the base only")

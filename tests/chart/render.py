@@ -37,18 +37,18 @@ def merged(low, high):
     return low | {key: merged(low[key], value) if key in low else value for key, value in high.items()}
 
 
-def values_of(files, extra):
+def values_of(files, extra, chart=CHART):
     values = {}
     for name in files:
-        values = merged(values, yaml.safe_load((CHART / name).read_text()))
+        values = merged(values, yaml.safe_load((chart / name).read_text()))
     return merged(values, extra)
 
 
 class Program:
     """The program `helm`."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, chart):
+        self.path, self.chart = path, chart
         self.name = f"helm {self._run('version', '--template', '{{.Version}}')}"
 
     def _run(self, *arguments):
@@ -64,31 +64,31 @@ class Program:
             return self._run(*arguments, "--values", file.name)
 
     def lint(self, values):
-        self._with_values(values, "lint", "--strict", "--quiet", str(CHART))
+        self._with_values(values, "lint", "--strict", "--quiet", str(self.chart))
 
     def render(self, values, version):
         text = self._with_values(
-            values, "template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", version
+            values, "template", RELEASE, str(self.chart), "--namespace", NAMESPACE, "--kube-version", version
         )
         return objects(text)
 
     def notes(self, values):
         text = self._with_values(
-            values, "install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client", "--output", "json"
+            values, "install", RELEASE, str(self.chart), "--namespace", NAMESPACE, "--dry-run=client", "--output", "json"
         )
         return json.loads(text)["info"]["notes"]
 
     def package(self, folder):
-        self._run("package", str(CHART), "--destination", folder)
+        self._run("package", str(self.chart), "--destination", folder)
 
 
 class Library:
     """Helm's SDK as a library."""
 
-    def __init__(self):
+    def __init__(self, chart):
         import helm_python
 
-        self.helm = helm_python
+        self.helm, self.chart = helm_python, chart
         self.name = f"Helm's SDK {helm_python.helm_sdk_version()}"
 
     def _try(self, act):
@@ -98,14 +98,14 @@ class Library:
             raise Refused(str(error)) from error
 
     def lint(self, values):
-        found = self._try(lambda: self.helm.lint(str(CHART), values, strict=True))
+        found = self._try(lambda: self.helm.lint(str(self.chart), values, strict=True))
         worse = [message for message in found["messages"] if message["severity"] != 1]
         if worse or found["errors"]:
             raise Refused(json.dumps(found))
 
     def render(self, values, version):
         """The library has no say in Kubernetes' version; the chart asks for none beyond its oldest."""
-        with self.helm.Chart.load(str(CHART)) as chart:
+        with self.helm.Chart.load(str(self.chart)) as chart:
             whole = merged(chart.values, values)
             self._try(lambda: chart.validate_schema(whole))
             texts = self._try(lambda: chart.render(values, name=RELEASE, namespace=NAMESPACE))
@@ -113,12 +113,12 @@ class Library:
         return [item for text in manifests for item in objects(text)]
 
     def notes(self, values):
-        with self.helm.Chart.load(str(CHART)) as chart:
+        with self.helm.Chart.load(str(self.chart)) as chart:
             texts = self._try(lambda: chart.render(values, name=RELEASE, namespace=NAMESPACE))
         return next(text for path, text in texts.items() if path.endswith("NOTES.txt"))
 
     def package(self, folder):
-        self._try(lambda: self.helm.package(str(CHART), destination=folder))
+        self._try(lambda: self.helm.package(str(self.chart), destination=folder))
 
 
 def find_program():
@@ -131,6 +131,6 @@ def find_program():
     return None
 
 
-def renderer():
+def renderer(chart=CHART):
     path = find_program()
-    return Program(path) if path else Library()
+    return Program(path, chart) if path else Library(chart)

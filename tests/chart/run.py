@@ -2,10 +2,11 @@
 """Runs the quick start as it is rendered, without a cluster: `make chart-test`.
 
 Every container is started with exactly its command, arguments, environment, mounts, user and probes;
-Services and NetworkPolicies are in force. Then: the chart's own test, what senders can reach, and an
-upgrade under load with nothing lost. See cluster/.
+Services and NetworkPolicies are in force. The release begins as the version before this one, with its
+chart, its program and its schema. Then: an upgrade to this version under load and a rollback, with nothing
+lost, the chart's own test, and what senders can reach. See cluster/ and previous.sh.
 
-    run.py <root of posthorn's image> <nats-server> <folder with initdb and postgres>
+    run.py <root of posthorn's image> <nats-server> <folder with initdb and postgres> <folder of the version before>
 """
 
 import base64
@@ -16,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -27,9 +29,8 @@ from render import NAMESPACE, renderer, values_of
 
 HERE = Path(__file__).resolve().parent
 
-# Two of each service, so that an upgrade has something to roll; else the quick start as it is.
-VALUES = {"defaults": {"replicas": 2}}
 RATE = 60
+SERVICES = ("ingest", "fanout", "sender", "recorder", "api")
 
 # Outside of the cluster: a receiver in the internet, and what a sender must never reach.
 PUBLIC = ["93.184.216.34", "2606:2800:21f::1"]
@@ -53,7 +54,42 @@ def in_own_namespaces():
 
 
 def version(helm, tag):
-    return helm.render(values_of(QUICKSTART, VALUES | {"image": {"tag": tag}}), "1.34.0")
+    """The quick start at a version, with two of each service, so that an upgrade has something to roll. Its
+    senders say who they are: the number of the version rises only with a release."""
+    values = {
+        "defaults": {"replicas": 2},
+        "image": {"tag": tag},
+        "services": {"sender": {"settings": {"POSTHORN_USER_AGENT": f"Posthorn/{tag}"}}},
+    }
+    return helm.render(values_of(QUICKSTART, values, helm.chart), "1.34.0")
+
+
+def tag_of(pod):
+    return pod.spec["containers"][0]["image"].rsplit(":", 1)[-1]
+
+
+class SideBySide:
+    """For how long pods of two versions of a service were ready at the same time."""
+
+    STEP = 0.1
+
+    def __init__(self, cluster):
+        self.cluster, self.seconds, self.ended = cluster, dict.fromkeys(SERVICES, 0.0), threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self):
+        while not self.ended.wait(self.STEP):
+            for component in SERVICES:
+                if len({tag_of(pod) for pod in self.cluster.of(component) if pod.ready}) > 1:
+                    self.seconds[component] += self.STEP
+
+    def end(self):
+        self.ended.set()
+        self.thread.join()
+        alone = [component for component, seconds in self.seconds.items() if not seconds]
+        assert not alone, f"old and new {alone} never ran side by side"
+        return min(self.seconds.values()), max(self.seconds.values())
 
 
 class Outside:
@@ -138,35 +174,57 @@ def check_policies(cluster, outside, receiver_pause):
           f"the others reach no outside; {sum(map(len, table.values()))} ways inside are as they should be")
 
 
-def upgrade_under_load(cluster, helm, outside, receiver, token):
-    api = cluster.network.services["posthorn-api"]["ip"]
-    call = lambda method, path, body="": outside.run(CALL, method, f"http://{api}:8071/api/v1{path}", token, body)  # noqa: E731
-    call("POST", "/app", '{"name":"Load","uid":"load"}')
-    for number in (1, 2):
-        call("POST", "/app/load/endpoint", json.dumps({"url": f"http://{PUBLIC[0]}/{number}"}))
-    services = cluster.network.services
-    load = outside.start(str(HERE / "cluster/load.py"), "produce", services["posthorn-nats"]["ip"],
-                         services["posthorn-ingest"]["ip"], "load", token, str(RATE))
-    time.sleep(5)
-    before = {pod.name for pod in cluster.all_pods()}
-    began = time.monotonic()
-    cluster.install(version(helm, "0.1.1"))
-    took = time.monotonic() - began
-    time.sleep(5)
-    sent = json.loads(load.communicate("")[0])
-    replaced = before - {pod.name for pod in cluster.all_pods()}
-    bad = [(name, code) for name, code in cluster.exit_codes if code != 0]
-    assert not bad, f"pods that did not end well: {bad}"
-    assert len(replaced) == 10, f"only these were replaced: {sorted(replaced)}"
-    counts = settle(sent, receiver)
-    duplicates = sum(count - 2 for count in counts.values() if count > 2)
-    rate = len(sent["accepted"]) / sent["seconds"]
-    print(f"upgrade under load: {len(replaced)} pods replaced in {took:.0f} s, all with exit code 0; "
-          f"{len(sent['accepted'])} events accepted at {rate:.0f}/s over NATS and HTTP, "
-          f"{2 * len(sent['accepted'])} deliveries, 0 lost, {duplicates} duplicates, {sent['repeated']} publishes repeated")
-    if sent["problems"]:
-        print(f"  repeated because of: {sent['problems']}")
-    assert rate > RATE * 0.8, "the load was too low to show anything"
+class Traffic:
+    """Load on a release while it is changed, and what must have become of it."""
+
+    def __init__(self, cluster, outside, receiver, token):
+        self.cluster, self.outside, self.receiver, self.token = cluster, outside, receiver, token
+        self.call("POST", "/app", '{"name":"Load","uid":"load"}')
+        for number in (1, 2):
+            self.call("POST", "/app/load/endpoint", json.dumps({"url": f"http://{PUBLIC[0]}/{number}"}))
+
+    def call(self, method, path, body=""):
+        api = self.cluster.network.services["posthorn-api"]["ip"]
+        return self.outside.run(CALL, method, f"http://{api}:8071/api/v1{path}", self.token, body)
+
+    def during(self, name, items):
+        """Rolls the release out under load."""
+        services = self.cluster.network.services
+        load = self.outside.start(str(HERE / "cluster/load.py"), "produce", services["posthorn-nats"]["ip"],
+                                  services["posthorn-ingest"]["ip"], "load", self.token, str(RATE), name)
+        time.sleep(5)
+        before = {pod.name for pod in self.cluster.all_pods()}
+        began, beside = time.monotonic(), SideBySide(self.cluster)
+        self.cluster.install(items)
+        took, (shortest, longest) = time.monotonic() - began, beside.end()
+        time.sleep(5)
+        sent = json.loads(load.communicate("")[0])
+        replaced = before - {pod.name for pod in self.cluster.all_pods()}
+        bad = [(pod, code) for pod, code in self.cluster.exit_codes if code != 0]
+        assert not bad, f"pods that did not end well: {bad}"
+        assert len(replaced) == 10, f"only these were replaced: {sorted(replaced)}"
+        counts, agents = settle(sent, self.receiver)
+        self.check_history(sent["accepted"])
+        duplicates = sum(count - 2 for count in counts.values() if count > 2)
+        rate = len(sent["accepted"]) / sent["seconds"]
+        print(f"{name} under load: {len(replaced)} pods replaced in {took:.0f} s, all with exit code 0, old and new of each "
+              f"service ready side by side for {shortest:.1f} to {longest:.1f} s; "
+              f"{len(sent['accepted'])} events accepted at {rate:.0f}/s over NATS and HTTP, "
+              f"{2 * len(sent['accepted'])} deliveries, 0 lost, {duplicates} duplicates, {sent['repeated']} publishes repeated")
+        print("  requests so far: " + ", ".join(f"{count} of {agent}" for agent, (count, *_) in sorted(agents.items())))
+        if sent["problems"]:
+            print(f"  repeated because of: {sent['problems']}")
+        assert rate > RATE * 0.8, "the load was too low to show anything"
+
+    def check_history(self, accepted):
+        """Each version's recorder could read what the other's services wrote."""
+        rejected = self.call("GET", "/rejected")["data"]
+        assert not rejected, f"one version could not read the other's: {rejected[:3]}"
+        for name in accepted[::97]:
+            deadline = time.monotonic() + 60
+            while (found := len(self.call("GET", f"/app/load/attempt/msg/{name}")["data"])) < 2:
+                assert time.monotonic() < deadline, f"history has {found} attempts of {name}"
+                time.sleep(0.5)
 
 
 def settle(sent, receiver):
@@ -174,10 +232,11 @@ def settle(sent, receiver):
     ask = 'import json, urllib.request\nprint(urllib.request.urlopen("http://127.0.0.1/", timeout=15).read().decode())'
     deadline = time.monotonic() + 90
     while True:
-        counts = receiver.run(ask)["counts"]
+        seen = receiver.run(ask)
+        counts = seen["counts"]
         missing = [name for name in sent["accepted"] if counts.get(name, 0) < 2]
         if not missing:
-            return {name: counts[name] for name in sent["accepted"]}
+            return {name: counts[name] for name in sent["accepted"]}, seen["agents"]
         assert time.monotonic() < deadline, f"{len(missing)} of {len(sent['accepted'])} are missing, such as {missing[:3]}"
         time.sleep(0.5)
 
@@ -200,14 +259,25 @@ def token_of(cluster, image_root):
     return done.stdout.strip()
 
 
+def previous(folder):
+    """The version before this one, if it could be built: its name, root and chart."""
+    if not (folder / "name").exists():
+        return None
+    return (folder / "name").read_text().strip(), folder / "root", folder / "source" / "helm" / "posthorn"
+
+
 def main():
     in_own_namespaces()
-    image_root, nats_server, postgres = (Path(one).resolve() for one in sys.argv[1:4])
+    image_root, nats_server, postgres, before = (Path(one).resolve() for one in sys.argv[1:5])
     ctypes.CDLL(None).mount(b"none", b"/", None, (1 << 18) | 16384, None)
-    helm = renderer()
+    helm, this = renderer(), "this"
     folder = Path(tempfile.mkdtemp(prefix="posthorn-chart-"))
+    older = previous(before)
+    # Without an older version, the same program under another name: pods roll, formats do not differ.
+    name, older_root, older_chart = older or ("same", image_root, helm.chart)
     known = {
-        "ghcr.io/posthorn/posthorn:": images.posthorn(image_root),
+        f"ghcr.io/posthorn/posthorn:{this}": images.posthorn(image_root),
+        f"ghcr.io/posthorn/posthorn:{name}": images.posthorn(older_root),
         "nats:": images.nats(str(nats_server)),
         "postgres:": images.postgres(str(postgres)),
         "jaegertracing/jaeger:": images.jaeger(),
@@ -215,18 +285,20 @@ def main():
     cluster = Cluster(folder, known, NAMESPACE)
     try:
         began = time.monotonic()
-        items = version(helm, "0.1.0")
-        cluster.install(items)
+        old, new = version(renderer(older_chart), name), version(helm, this)
+        cluster.install(old)
         pods = cluster.all_pods()
-        print(f"quick start, rendered with {helm.name}: {len(items)} objects, {len(pods)} pods ready by their own probes "
-              f"after {time.monotonic() - began:.0f} s (Jaeger is a stand-in that only takes connections)")
-        print(cluster.test(items))
+        print(f"quick start at {name}, rendered with {helm.name}: {len(old)} objects, {len(pods)} pods ready by their own "
+              f"probes after {time.monotonic() - began:.0f} s (Jaeger is a stand-in that only takes connections)")
         receiver = Outside(cluster, [*PUBLIC, *FORBIDDEN], "internet")
         receiver.start(str(HERE / "cluster/load.py"), "receive", "80")
         outside = Outside(cluster)
         time.sleep(1)
+        traffic = Traffic(cluster, outside, receiver, token_of(cluster, image_root))
+        traffic.during("upgrade", new)
+        print(cluster.test(new))
         check_policies(cluster, outside, receiver)
-        upgrade_under_load(cluster, helm, outside, receiver, token_of(cluster, image_root))
+        traffic.during("rollback", old)
         restarted = {pod.name: pod.restarts for pod in cluster.all_pods() if pod.restarts and not pod.spec.get("initContainers")}
         assert not restarted, f"containers were started anew: {restarted}"
     except (AssertionError, kubelet.PodFailed) as error:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Finds the servers' programs, as the tests do, and runs the chart: run.sh <root of the image>
+# Finds the servers' programs, as the tests do, and runs the chart: run.sh <root of the image> <folder of the version before>
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,4 +20,4 @@ if [ ! -x "$nats" ] || [ -z "$postgres" ]; then
     echo "NOT RUN: nats-server or PostgreSQL is missing here; any of the fleet's tests fetches them"
     exit $((${CHART_REQUIRED:+1} + 0))
 fi
-exec python3 "$here/run.py" "$1" "$nats" "$postgres"
+exec python3 "$here/run.py" "$1" "$nats" "$postgres" "$2"

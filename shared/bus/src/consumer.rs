@@ -12,6 +12,7 @@ use futures::StreamExt;
 use posthorn_event_schema::{Partition as PartitionNumber, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
+use crate::pull::Pulled;
 use crate::topology::{self, Reader};
 use crate::{Bus, BusError};
 
@@ -47,9 +48,11 @@ impl Bus {
     /// # Errors
     /// [`BusError::Setup`] when the consumer cannot be reached or made.
     pub async fn partition(&self, partition: PartitionNumber) -> Result<Partition, BusError> {
-        consumer(self, Reader::Sender(partition))
-            .await
-            .map(Partition)
+        consumer(self, Reader::Sender(partition)).await?;
+        Ok(Partition {
+            bus: self.clone(),
+            number: partition,
+        })
     }
 }
 
@@ -163,7 +166,10 @@ impl Messages {
 }
 
 /// The jobs of one partition.
-pub struct Partition(PullConsumer);
+pub struct Partition {
+    bus: Bus,
+    number: PartitionNumber,
+}
 
 impl Partition {
     /// Asks for at most `max` messages of together about `max_bytes`, and yields them as they come
@@ -177,32 +183,9 @@ impl Partition {
         max_bytes: usize,
         expires: Duration,
     ) -> Result<Pulled, BusError> {
-        let pull = self
-            .0
-            .batch()
-            .max_messages(max)
-            .max_bytes(max_bytes)
-            .expires(expires);
-        let batch = pull
-            .messages()
-            .await
-            .map_err(BusError::request("pull jobs"))?;
-        Ok(Pulled(batch))
-    }
-}
-
-/// The answer to one pull.
-pub struct Pulled(pull::Batch);
-
-impl Pulled {
-    /// The next message of this pull; `None` when the pull has ended.
-    ///
-    /// # Errors
-    /// [`BusError::Request`] when the consumer is not there any more: it is to be asked for anew.
-    pub async fn next(&mut self) -> Result<Option<Message>, BusError> {
-        let next = self.0.next().await.transpose();
-        let message = next.map_err(BusError::request("pull jobs"))?;
-        Ok(message.map(Message))
+        let reader = Reader::Sender(self.number);
+        let (stream, name) = (reader.stream().name(), reader.name());
+        Pulled::ask(&self.bus, (stream, &name), max, max_bytes, expires).await
     }
 }
 
@@ -210,6 +193,10 @@ impl Pulled {
 pub struct Message(jetstream::Message);
 
 impl Message {
+    pub(crate) fn new(message: jetstream::Message) -> Self {
+        Self(message)
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn payload(&self) -> &Bytes {

@@ -34,6 +34,7 @@ pub mod ordered;
 mod outcomes;
 pub mod producer;
 pub mod publisher;
+pub mod pull;
 pub mod rejected;
 pub mod rejection;
 pub mod requests;

@@ -1,6 +1,6 @@
 """Programs that stand for other people's: a producer over NATS and HTTP, and a receiver. No library.
 
-    load.py produce <nats host> <ingest host> <application> <token> <rate>   until standard input ends
+    load.py produce <nats host> <ingest host> <application> <token> <rate> <name>   until standard input ends
     load.py receive <port>                                                   counts per svix-id
 Each prints one line of JSON at its end.
 """
@@ -60,19 +60,19 @@ class Http:
             raise OSError(f"answered {answer.status}")
 
 
-def produce(nats, ingest, application, token, rate):
+def produce(nats, ingest, application, token, rate, name):
     # A queue for each hand, so that both doors get the same share.
     queues, accepted, problems = [queue.Queue() for _ in range(HANDS)], [], []
 
     def hand(jobs, connect):
         door = None
-        while (name := jobs.get()) is not None:
-            body = json.dumps({"id": name, "data": {"n": name}}).encode()
+        while (event := jobs.get()) is not None:
+            body = json.dumps({"id": event, "data": {"n": event}}).encode()
             while True:
                 try:
                     door = door or connect()
                     door.publish(f"posthorn.events.{application}.load.tick", body)
-                    accepted.append(name)
+                    accepted.append(event)
                     break
                 except (OSError, http.client.HTTPException, ValueError) as error:
                     problems.append(str(error) or type(error).__name__)
@@ -89,7 +89,7 @@ def produce(nats, ingest, application, token, rate):
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     started, number = time.monotonic(), 0
     while not ended.is_set():
-        queues[number % HANDS].put(f"event_{number}")
+        queues[number % HANDS].put(f"event_{name}_{number}")
         number += 1
         time.sleep(max(0, started + number / rate - time.monotonic()))
     took = time.monotonic() - started
@@ -104,6 +104,8 @@ def receive(port):
     """Every hundredth event is refused once, so that retries lie in the way of what is tested. With more
     of them, the senders would rightly ask an endpoint that fails so often less."""
     counts, refused, lock = {}, set(), threading.Lock()
+    # Of each user agent, which says which version of the sender it was: how many, the first and the last.
+    agents = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -112,6 +114,8 @@ def receive(port):
             self.rfile.read(int(self.headers.get("content-length", "0")))
             name = self.headers.get("svix-id", "")
             with lock:
+                agent = agents.setdefault(self.headers.get("user-agent", ""), [0, time.time(), 0])
+                agent[0], agent[2] = agent[0] + 1, time.time()
                 fails = name.endswith("77") and name not in refused
                 if fails:
                     refused.add(name)
@@ -122,7 +126,7 @@ def receive(port):
             self.end_headers()
 
         def do_GET(self):
-            body = json.dumps({"counts": counts, "refused": len(refused)}).encode()
+            body = json.dumps({"counts": counts, "refused": len(refused), "agents": agents}).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -140,6 +144,6 @@ def receive(port):
 
 if __name__ == "__main__":
     if sys.argv[1] == "produce":
-        produce(*sys.argv[2:6], float(sys.argv[6]))
+        produce(*sys.argv[2:6], float(sys.argv[6]), sys.argv[7])
     else:
         receive(int(sys.argv[2]))

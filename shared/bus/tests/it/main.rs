@@ -9,6 +9,7 @@ mod jobs;
 mod live;
 mod members;
 mod rejection;
+mod replicated;
 mod samples;
 mod streams;
 mod waiting;

@@ -1,0 +1,43 @@
+//! Consumers of which three servers keep copies.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use posthorn_bus::{Bus, BusConfig};
+use posthorn_event_schema::{DeliveryJob, Partition};
+use posthorn_harness::TestNatsCluster;
+
+use crate::samples;
+
+const JOBS: usize = 400;
+/// Smaller than what waits, so that each pull is filled.
+const PULL: usize = 16;
+
+#[tokio::test]
+async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
+    let nats = TestNatsCluster::start("").await;
+    let mut config = BusConfig::for_url(&nats.url());
+    config.replicas = 3;
+    config.connect_timeout = Duration::from_secs(120);
+    let bus = Bus::connect(&config, "test").await.unwrap();
+    bus.ensure().await.unwrap();
+    let endpoint = samples::endpoint("a");
+    let jobs = (0..JOBS).map(|n| samples::job(&format!("event_{n}"), &endpoint));
+    bus.publish_jobs(jobs.collect()).await.unwrap();
+
+    let partition = bus.partition(Partition::of(&endpoint)).await.unwrap();
+    let (mut came, mut again) = (BTreeSet::new(), 0);
+    let started = Instant::now();
+    while came.len() < JOBS {
+        let pulled = partition.pull(PULL, 4 * 1024 * 1024, Duration::from_secs(5));
+        let mut pulled = pulled.await.unwrap();
+        while let Some(message) = pulled.next().await.unwrap() {
+            let job = DeliveryJob::decode(message.payload()).unwrap();
+            came.insert(job.meta.event);
+            again += usize::from(message.delivered() > 1);
+            message.ack().await;
+        }
+    }
+    // What a pull loses comes again, but only after the ack wait.
+    assert_eq!(again, 0, "in {:?}", started.elapsed());
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds the version before this one, from which `make chart-test` upgrades: previous.sh <folder>
+#
+# The newest tag v*, or, while there is none, what stood before the last change of what two versions share:
+# the database's schema and the messages between services. Into the folder go `source` (with its chart),
+# `root` (what its image holds) and `name`. What it depends on is shared with this version's build.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+workspace=$(cd "$here/../.." && pwd)
+folder=$1
+cargo=${CARGO:-cargo}
+build=${CARGO_TARGET_DIR:-$workspace/target}
+shared=(shared/store/migrations shared/event-schema/src tests/fixtures/wire)
+
+cannot() {
+    echo "NOT RUN upgrade from an older version: $*"
+    rm -rf "$folder"
+    exit $((${CHART_REQUIRED:+1} + 0))
+}
+
+cd "$workspace"
+git rev-parse --git-dir >/dev/null 2>&1 || cannot "there is no history here"
+[ "$(git rev-parse --is-shallow-repository)" = false ] || cannot "the history is cut off: git fetch --unshallow"
+if tag=$(git describe --tags --abbrev=0 --match 'v*' HEAD~ 2>/dev/null); then
+    commit=$(git rev-parse "$tag^{commit}")
+else
+    change=$(git log --no-merges --format=%H --max-count=1 -- "${shared[@]}")
+    commit=$(git rev-parse --verify --quiet "$change^") || cannot "no commit stands before the last change of ${shared[*]}"
+fi
+short=$(git rev-parse --short "$commit")
+if [ "$(cat "$folder/name" 2>/dev/null)" = "$short" ]; then exit; fi
+
+echo "building the version before this one: $(git log -1 --format='%h, %cs, %s' "$commit")"
+rm -rf "$folder"
+mkdir -p "$folder/source" "$folder/root/usr/local/bin"
+git archive "$commit" | tar --extract --directory "$folder/source"
+# Its own workspace and target folder; the folder of intermediate files is ours, with all crates of others.
+(
+    cd "$folder/source"
+    CARGO_BUILD_BUILD_DIR=$build CARGO_TARGET_DIR=$folder/target CARGO_INCREMENTAL=0 \
+        "$cargo" build --quiet --locked --workspace --bin posthorn
+)
+install --mode=755 "$folder/target/debug/posthorn" "$folder/root/usr/local/bin/posthorn"
+strip "$folder/root/usr/local/bin/posthorn"
+rm -rf "$folder/target"
+echo "$short" >"$folder/name"
