@@ -15,7 +15,7 @@ const PULL: usize = 16;
 
 #[tokio::test]
 async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
-    let nats = TestNatsCluster::start("").await;
+    let nats = Box::pin(TestNatsCluster::start("")).await;
     let mut config = BusConfig::for_url(&nats.url());
     config.replicas = 3;
     config.connect_timeout = Duration::from_secs(120);
