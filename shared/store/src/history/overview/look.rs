@@ -1,5 +1,7 @@
 //! The queries of an overview.
 
+use std::collections::HashMap;
+
 use posthorn_event_schema::{ApplicationId, AttemptId, EndpointId, EventId, EventType, Timestamp};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -19,6 +21,14 @@ pub(super) struct Look<'a> {
     pub(super) client: &'a mut Client,
     pub(super) audience: Audience<'a>,
     pub(super) range: &'a Range,
+}
+
+/// What attempts at an endpoint came to.
+#[derive(Debug, Default)]
+struct AttemptsAt {
+    delivered: i64,
+    /// How many took how long, by class.
+    classes: Vec<(i16, i64)>,
 }
 
 impl Look<'_> {
@@ -85,42 +95,63 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// The endpoints with most failures first: of those that only deliver, which are most, nothing is
+    /// added up.
     pub(super) async fn worst(&mut self) -> Result<Vec<WorstEndpoint>, StoreError> {
         let (condition, scope) = self.audience.condition();
         let table = self.range.resolution.table();
         let sql = format!(
-            "SELECT application_id, endpoint_id, \
-                 sum(count) FILTER (WHERE kind IN (1, 3))::bigint AS failed, \
-                 COALESCE(sum(count) FILTER (WHERE kind = 4), 0)::bigint AS delivered \
-             FROM {table} WHERE {condition} AND bucket >= $2 AND kind > 0 \
+            "SELECT application_id, endpoint_id, sum(count)::bigint AS failed FROM {table} \
+             WHERE {condition} AND bucket >= $2 AND kind IN (1, 3) \
              GROUP BY application_id, endpoint_id \
-             HAVING sum(count) FILTER (WHERE kind IN (1, 3)) > 0 \
              ORDER BY failed DESC, endpoint_id LIMIT $3"
         );
-        let since = self.since();
-        let rows = self.client.query(&sql, &[&scope, &since, &WORST]).await?;
-        let histogram = format!(
-            "SELECT latency, sum(count)::bigint AS found FROM {table} \
-             WHERE application_id = $1 AND bucket >= $2 AND endpoint_id = $3 AND kind > 0 \
-             GROUP BY latency ORDER BY latency"
-        );
-        let mut worst = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let application = parsed(row, "application_id", ApplicationId::parse)?;
+        let params: crate::pool::Params<'_> = &[&scope, &self.since(), &WORST];
+        let rows = self.client.query(&sql, params).await?;
+        let endpoints: Vec<&str> = rows
+            .iter()
+            .map(|row| get(row, "endpoint_id"))
+            .collect::<Result<_, _>>()?;
+        let mut attempts = self.attempts_at(&endpoints).await?;
+        let worst = rows.iter().map(|row| {
             let endpoint = parsed(row, "endpoint_id", EndpointId::parse)?;
-            let params: crate::pool::Params<'_> =
-                &[&application.as_str(), &since, &endpoint.as_str()];
-            let classes = self.client.query(&histogram, params).await?;
-            let classes: Vec<(i16, i64)> = classes.iter().map(class).collect::<Result<_, _>>()?;
-            worst.push(WorstEndpoint {
-                application,
-                endpoint,
+            let found = attempts.remove(endpoint.as_str()).unwrap_or_default();
+            Ok(WorstEndpoint {
+                application: parsed(row, "application_id", ApplicationId::parse)?,
                 failed: get(row, "failed")?,
-                delivered: get(row, "delivered")?,
-                latency: Latency::of(&classes),
-            });
+                delivered: found.delivered,
+                latency: Latency::of(&found.classes),
+                endpoint,
+            })
+        });
+        worst.collect()
+    }
+
+    /// What attempts at some endpoints came to, in one look for all of them.
+    async fn attempts_at(
+        &mut self,
+        endpoints: &[&str],
+    ) -> Result<HashMap<String, AttemptsAt>, StoreError> {
+        let mut found: HashMap<String, AttemptsAt> = HashMap::new();
+        if endpoints.is_empty() {
+            return Ok(found);
         }
-        Ok(worst)
+        let (condition, scope) = self.audience.condition();
+        let table = self.range.resolution.table();
+        let sql = format!(
+            "SELECT endpoint_id, latency, sum(count)::bigint AS found, \
+                 COALESCE(sum(count) FILTER (WHERE kind = 4), 0)::bigint AS delivered \
+             FROM {table} \
+             WHERE {condition} AND bucket >= $2 AND endpoint_id = ANY($3) AND kind > 0 \
+             GROUP BY endpoint_id, latency ORDER BY latency"
+        );
+        let params: crate::pool::Params<'_> = &[&scope, &self.since(), &endpoints];
+        for row in &self.client.query(&sql, params).await? {
+            let at = found.entry(get(row, "endpoint_id")?).or_default();
+            at.classes.push((get(row, "latency")?, get(row, "found")?));
+            at.delivered += get::<i64>(row, "delivered")?;
+        }
+        Ok(found)
     }
 
     /// Looks only into the applications in which anything failed, the latest first.
@@ -175,10 +206,6 @@ fn place<'a>(buckets: &'a mut [Counts], row: &Row) -> Result<Option<&'a mut Coun
     Ok(usize::try_from(place - 1)
         .ok()
         .and_then(|place| buckets.get_mut(place)))
-}
-
-fn class(row: &Row) -> Result<(i16, i64), StoreError> {
-    Ok((get(row, "latency")?, get(row, "found")?))
 }
 
 fn failed_attempt(row: &Row) -> Result<FailedAttempt, StoreError> {
