@@ -9,6 +9,7 @@ use posthorn_egress::EgressPolicy;
 use posthorn_event_schema::OrganizationId;
 use posthorn_public_http::token::DEFAULT_ORGANIZATION;
 use posthorn_signing::KeyRing;
+use posthorn_store::history::days::retention_days;
 use url::Url;
 
 use crate::dashboard::FrameAncestors;
@@ -39,6 +40,9 @@ const DEFAULT_WARN_AFTER: [Duration; 2] = [
 const MOST_WARNINGS: usize = 10;
 /// Less would be told of every hiccup.
 const LEAST_WARN_AFTER: Duration = Duration::from_secs(1);
+
+/// What stands for a trace's id in a template.
+const TRACE_ID: &str = "{trace_id}";
 
 /// Less would let one bad night disable an endpoint.
 const LEAST_AUTO_DISABLE_AFTER: Duration = Duration::from_secs(12 * 3_600);
@@ -78,6 +82,12 @@ pub struct ApiConfig {
     /// Where this API is reached from the senders, for the addresses of inboxes. `POSTHORN_INBOX_URL`;
     /// without it the address under which the API was called. Senders must be allowed to go there.
     pub inbox_url: Option<Url>,
+    /// Where a trace is looked at, with `{trace_id}` in the place of its id; the dashboard links there,
+    /// for the operator alone. `POSTHORN_TRACE_URL`, default nowhere.
+    pub trace_url: Option<String>,
+    /// How many days history is kept: told to callers, and done by the recorder, which reads the same
+    /// setting. `POSTHORN_RETENTION_DAYS`, default 90.
+    pub retention_days: u16,
     /// Whose callers may see the fleet and the input that it refused. `POSTHORN_OPERATOR_ORGANIZATION`;
     /// by default that of NATS producers, `POSTHORN_NATS_ORGANIZATION`.
     pub operator_organization: OrganizationId,
@@ -129,6 +139,14 @@ impl ApiConfig {
             replay_rate: env.number("POSTHORN_API_REPLAY_RATE", DEFAULT_REPLAY_RATE, 1..=100_000),
             endpoint_auto_disable_after: disable_after,
             endpoint_warn_after: warn_after(env, disable_after),
+            trace_url: env.parsed(
+                "POSTHORN_TRACE_URL",
+                None,
+                "an http or https URL with {trace_id} in it, such as \
+                 https://jaeger.example.com/trace/{trace_id}",
+                |text| trace_url(text).map(Some),
+            ),
+            retention_days: retention_days(env),
             operator_organization: operator(env),
             keys: keys(env),
         };
@@ -171,6 +189,15 @@ fn portal_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.query().is_none() && url.fragment().is_none();
     (plain && matches!(url.scheme(), "http" | "https")).then_some(url)
+}
+
+/// A template, which is a URL of the same site whatever the id.
+fn trace_url(text: &str) -> Option<String> {
+    let (before, _after) = text.split_once(TRACE_ID)?;
+    let site = Url::parse(before).ok()?;
+    let url = Url::parse(&text.replace(TRACE_ID, "0")).ok()?;
+    let same = url.origin() == site.origin() && url.username().is_empty();
+    (same && matches!(url.scheme(), "http" | "https")).then(|| text.to_owned())
 }
 
 /// A deployment with one organisation needs no setting.
@@ -223,12 +250,13 @@ mod tests {
             ("POSTHORN_EGRESS_ALLOW", "10.0.0.0/99"),
             ("POSTHORN_API_RECONCILE_INTERVAL", "0s"),
             ("POSTHORN_PORTAL_URL", "ftp://portal"),
+            ("POSTHORN_TRACE_URL", "https://jaeger.example.com"),
             ("POSTHORN_PORTAL_FRAME_ANCESTORS", "*"),
             ("POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER", "11h"),
         ]);
         drop(ApiConfig::from_env(&mut env));
         let mistakes = env.finish().unwrap_err();
-        assert_eq!(mistakes.mistakes.len(), 6, "{mistakes}");
+        assert_eq!(mistakes.mistakes.len(), 7, "{mistakes}");
         assert!(!mistakes.to_string().contains("hunter2"));
     }
 
@@ -262,6 +290,26 @@ mod tests {
                 None
             };
             assert_eq!(read(&[(warn, mistake)]), expected, "{mistake:?}");
+        }
+    }
+
+    #[test]
+    fn a_traces_place_is_a_url_with_the_id_behind_the_host() {
+        for good in [
+            "http://127.0.0.1:16686/trace/{trace_id}",
+            "https://grafana.example.com/explore?left={trace_id}&trace={trace_id}",
+        ] {
+            assert_eq!(trace_url(good).as_deref(), Some(good));
+        }
+        for bad in [
+            "https://jaeger.example.com/trace/",
+            "https://{trace_id}.example.com/",
+            "https://jaeger.{trace_id}/",
+            "https://user:secret@jaeger.example.com/{trace_id}",
+            "javascript:alert('{trace_id}')",
+            "/trace/{trace_id}",
+        ] {
+            assert_eq!(trace_url(bad), None, "{bad}");
         }
     }
 

@@ -7,6 +7,7 @@ mod browser_session;
 mod cancel;
 mod endpoint;
 mod endpoint_access;
+mod endpoint_activity;
 mod endpoint_headers;
 mod endpoint_oauth;
 mod endpoint_secret;
@@ -35,6 +36,7 @@ mod release;
 mod replay;
 mod resend;
 mod search;
+mod server;
 mod session;
 mod stats;
 mod task;
@@ -53,6 +55,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(health::router())
         .merge(application::router())
         .merge(endpoint::router())
+        .merge(endpoint_activity::router())
         .merge(endpoint_secret::router())
         .merge(endpoint_headers::router())
         .merge(endpoint_tls::router())
@@ -80,6 +83,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(usage::router())
         .merge(portal_access::router())
         .merge(operational_endpoint::router())
+        .merge(server::router())
         .merge(session::router())
         .merge(browser_session::router())
         .merge(api_key::router())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use posthorn_chassis::env::Env;
+use posthorn_store::history::days;
 
 /// The recorder's settings.
 #[derive(Debug, Clone)]
@@ -22,8 +23,6 @@ impl RecorderConfig {
     pub const BATCH_ROWS: usize = 500;
     /// Default of [`RecorderConfig::batch_age`].
     pub const BATCH_AGE: Duration = Duration::from_millis(50);
-    /// Default of [`RecorderConfig::retention_days`].
-    pub const RETENTION_DAYS: u16 = 90;
 
     /// Reads the settings.
     #[must_use]
@@ -31,7 +30,7 @@ impl RecorderConfig {
         Self {
             batch_rows: env.number("POSTHORN_RECORDER_BATCH_ROWS", Self::BATCH_ROWS, 1..=10_000),
             batch_age: env.duration("POSTHORN_RECORDER_BATCH_AGE", Self::BATCH_AGE),
-            retention_days: env.number("POSTHORN_RETENTION_DAYS", Self::RETENTION_DAYS, 3..=3_650),
+            retention_days: days::retention_days(env),
         }
     }
 }
@@ -41,7 +40,7 @@ impl Default for RecorderConfig {
         Self {
             batch_rows: Self::BATCH_ROWS,
             batch_age: Self::BATCH_AGE,
-            retention_days: Self::RETENTION_DAYS,
+            retention_days: days::DEFAULT_RETENTION_DAYS,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! [`Store::write_events`]: crate::Store::write_events
 //! [`Store::write_outcomes`]: crate::Store::write_outcomes
 
+mod activity;
 mod aftermath;
 mod attempt_query;
 mod attempts;
@@ -35,6 +36,7 @@ mod write_events;
 mod write_fanouts;
 mod write_outcomes;
 
+pub use activity::{Attempts, EndpointActivity, NewestAttempt};
 pub use attempts::{AttemptFilter, StoredAttempt, StoredHeaders};
 pub(crate) use days::KnownDays;
 pub use days::{Dropped, day_of};

@@ -78,4 +78,7 @@ pub struct SessionOut {
     pub csrf_token: String,
     /// It may see the fleet.
     pub operator: bool,
+    /// Where traces are looked at, with `{trace_id}` in the place of a trace's id; null when that is not
+    /// set, or for others than the operator.
+    pub trace_url: Option<String>,
 }

@@ -150,6 +150,9 @@ pub struct MessageAttemptOut {
     /// Svix has no such field, and its SDKs ignore it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receiver_wish: Option<String>,
+    /// Its trace; absent when none was recorded. Svix has no such field, either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// The message itself, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msg: Option<MessageOut>,
@@ -174,6 +177,7 @@ impl From<StoredAttempt> for MessageAttemptOut {
             endpoint_id: attempt.endpoint.to_string(),
             timestamp: attempt.started_at.to_rfc3339_micros(),
             receiver_wish: attempt.wish,
+            trace_id: attempt.trace_id,
             msg: None,
         }
     }

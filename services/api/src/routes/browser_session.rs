@@ -118,11 +118,14 @@ fn shown(
     expires_at: Timestamp,
     session: &str,
 ) -> SessionOut {
+    let operator = *organization == state.config.operator_organization;
+    let trace_url = state.config.trace_url.clone();
     SessionOut {
         organization_id: organization.to_string(),
         expires_at: expires_at.to_rfc3339_micros(),
         csrf_token: credential::csrf_token(session),
-        operator: *organization == state.config.operator_organization,
+        operator,
+        trace_url: trace_url.filter(|_| operator),
     }
 }
 

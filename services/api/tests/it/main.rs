@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod access;
+mod activity;
 mod bad_input;
 mod client;
 mod configuration;
@@ -26,4 +27,5 @@ mod replay;
 mod resend;
 mod sample;
 mod tenants;
+mod trace;
 mod world;

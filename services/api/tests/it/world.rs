@@ -19,6 +19,8 @@ use crate::client::Client;
 
 /// All processes of a fleet have the same.
 const KEYS: &str = "1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// Where traces are looked at.
+pub(crate) const TRACE_URL: &str = "https://jaeger.example.com/trace/{trace_id}";
 const JWT_SECRET: &str = "a secret of the tests that nobody else knows";
 
 pub(crate) struct World {
@@ -75,11 +77,13 @@ impl World {
 
     /// A caller that speaks for the organisation that runs the fleet.
     pub(crate) fn operator(&self) -> Client {
+        Client::new(self.address, &self.operator_token())
+    }
+
+    /// A token that speaks for the organisation that runs the fleet.
+    pub(crate) fn operator_token(&self) -> String {
         let operator = OrganizationId::parse(DEFAULT_ORGANIZATION).unwrap();
-        Client::new(
-            self.address,
-            &self.tokens.issue_organization(&operator, now()),
-        )
+        self.tokens.issue_organization(&operator, now())
     }
 
     /// A caller that speaks for one application, as its customer's portal does.
@@ -177,6 +181,7 @@ pub(crate) async fn serve(
     let mut env = Env::from_pairs([
         ("POSTHORN_API_ADDR", "127.0.0.1:0".to_owned()),
         ("POSTHORN_ENCRYPTION_KEYS", KEYS.to_owned()),
+        ("POSTHORN_TRACE_URL", TRACE_URL.to_owned()),
     ]);
     let config = ApiConfig::from_env(&mut env);
     env.finish().unwrap();

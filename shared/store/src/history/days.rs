@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use posthorn_chassis::Env;
 use posthorn_event_schema::Timestamp;
 use time::{Date, Duration, Month, OffsetDateTime};
 
@@ -15,6 +16,15 @@ const DAYS_AHEAD: Duration = Duration::days(2);
 /// No event was accepted before Posthorn existed. Together with [`DAYS_AHEAD`] this bounds the
 /// number of partitions, whatever a broken clock may say.
 const FIRST_YEAR: i32 = 2020;
+
+/// How many whole days history is kept. *Source*: Svix's default.
+pub const DEFAULT_RETENTION_DAYS: u16 = 90;
+
+/// How many days history is kept: for who removes it, and who tells callers of it.
+#[must_use]
+pub fn retention_days(env: &mut Env) -> u16 {
+    env.number("POSTHORN_RETENTION_DAYS", DEFAULT_RETENTION_DAYS, 3..=3_650)
+}
 
 /// The day whose partition holds everything about an event.
 #[must_use]

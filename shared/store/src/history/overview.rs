@@ -25,7 +25,7 @@ const FAILURES: i64 = 20;
 const FAILING_APPLICATIONS: i64 = 50;
 /// A delivery ends at most so long after its event was accepted: the latest `deliverAt`, the longest
 /// schedule, and what clocks differ.
-const LONGEST_LIFE: Duration = Duration::from_secs(4 * 24 * 3_600);
+pub(super) const LONGEST_LIFE: Duration = Duration::from_secs(4 * 24 * 3_600);
 /// What is due for longer than this is late: senders look for what is due all the time.
 pub(super) const LATE: Duration = Duration::from_secs(60);
 
