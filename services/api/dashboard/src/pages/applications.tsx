@@ -10,7 +10,7 @@ import { path } from '../app/match'
 import type { PageProps } from '../app/routes'
 import { CopyButton, CopyId } from '../ui/copy'
 import { Confirm, Dialog, FormDialog } from '../ui/dialog'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
@@ -213,30 +213,14 @@ function Create({ onClose }: { onClose: () => void }) {
   })
   return (
     <FormDialog title="New application" change={create} onClose={onClose}>
-      <Field label="Name" hint="As people call this customer.">
-        {(given) => (
-          <input
-            {...given}
-            className="input"
-            required
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        )}
-      </Field>
-      <Field
+      <TextField label="Name" hint="As people call this customer." required value={name} onChange={setName} />
+      <TextField
         label="uid"
         hint="Optional: your own name for it, for the API and NATS subjects. Without dots, such as acme."
-      >
-        {(given) => (
-          <input
-            {...given}
-            className="input mono"
-            value={uid}
-            onChange={(event) => setUid(event.target.value)}
-          />
-        )}
-      </Field>
+        mono
+        value={uid}
+        onChange={setUid}
+      />
     </FormDialog>
   )
 }

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import type { PageProps } from '../app/routes'
 import { examine, fromHeaders, type Sign } from '../text/signature'
 import { CopyId } from '../ui/copy'
-import { Field } from '../ui/field'
+import { Field, TextField } from '../ui/field'
 import { Card, Failure, PageHead } from '../ui/page'
 
 /** Browsers sign only on pages that came over https, or from this machine. */
@@ -81,29 +81,22 @@ export default function Debugger(_: PageProps) {
                 />
               )}
             </Field>
-            <Field label="Secret">
-              {(given) => (
-                <input
-                  {...given}
-                  className="input mono"
-                  autoComplete="off"
-                  placeholder="whsec_…"
-                  value={secret}
-                  onChange={(event) => setSecret(event.target.value)}
-                />
-              )}
-            </Field>
-            <Field label="Another secret" hint="Optional: the one before or after a rotation.">
-              {(given) => (
-                <input
-                  {...given}
-                  className="input mono"
-                  autoComplete="off"
-                  value={second}
-                  onChange={(event) => setSecond(event.target.value)}
-                />
-              )}
-            </Field>
+            <TextField
+              label="Secret"
+              mono
+              autoComplete="off"
+              placeholder="whsec_…"
+              value={secret}
+              onChange={setSecret}
+            />
+            <TextField
+              label="Another secret"
+              hint="Optional: the one before or after a rotation."
+              mono
+              autoComplete="off"
+              value={second}
+              onChange={setSecond}
+            />
             <div>
               <button type="submit" className="button primary">
                 Check

@@ -6,7 +6,7 @@ import type { PageProps } from '../app/routes'
 import { useScope } from '../app/scope'
 import { examples, latest, nextVersion } from '../text/schema'
 import { Confirm } from '../ui/dialog'
-import { Field } from '../ui/field'
+import { Field, TextField } from '../ui/field'
 import { Code } from '../ui/json'
 import { Answer, Card, Empty, Failure, PageHead } from '../ui/page'
 import { StatusBadge } from '../ui/status'
@@ -135,26 +135,8 @@ function Edit({ type }: { type: EventType }) {
           save.mutate()
         }}
       >
-        <Field label="Description">
-          {(given) => (
-            <input
-              {...given}
-              className="input"
-              value={description}
-              onChange={(event) => setDescription(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Group" hint="The heading that it stands under.">
-          {(given) => (
-            <input
-              {...given}
-              className="input"
-              value={group}
-              onChange={(event) => setGroup(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="Description" value={description} onChange={setDescription} />
+        <TextField label="Group" hint="The heading that it stands under." value={group} onChange={setGroup} />
         <label className="check">
           <input
             type="checkbox"
@@ -296,36 +278,24 @@ function ScheduleForm({
         saving.mutate()
       }}
     >
-      <Field
+      <TextField
         label="Waits between attempts, in seconds"
         hint="Separated by commas. Empty: as the server is set."
-      >
-        {(given) => (
-          <input
-            {...given}
-            className="input mono"
-            placeholder="5, 30, 120, 600"
-            pattern="[0-9,\s]*"
-            value={waits}
-            onChange={(event) => setWaits(event.target.value)}
-          />
-        )}
-      </Field>
-      <Field
+        mono
+        placeholder="5, 30, 120, 600"
+        pattern="[0-9,\s]*"
+        value={waits}
+        onChange={setWaits}
+      />
+      <TextField
         label="Seconds until an event expires"
         hint="Empty: it does not. What is not delivered by then never is."
-      >
-        {(given) => (
-          <input
-            {...given}
-            className="input narrow"
-            type="number"
-            min={1}
-            value={ttl}
-            onChange={(event) => setTtl(event.target.value)}
-          />
-        )}
-      </Field>
+        narrow
+        type="number"
+        min={1}
+        value={ttl}
+        onChange={setTtl}
+      />
       {saving.error && <Failure error={saving.error} />}
       <div>
         <button type="submit" className="button primary" disabled={saving.isPending}>

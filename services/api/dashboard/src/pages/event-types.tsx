@@ -10,7 +10,7 @@ import type { PageProps } from '../app/routes'
 import { useScope } from '../app/scope'
 import { latest } from '../text/schema'
 import { FormDialog } from '../ui/dialog'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { StatusBadge } from '../ui/status'
@@ -127,27 +127,20 @@ function Create({ onClose }: { onClose: () => void }) {
   })
   return (
     <FormDialog title="New event type" change={create} onClose={onClose}>
-      <Field label="Name" hint="A dotted name, such as invoice.paid.">
-        {(given) => (
-          <input
-            {...given}
-            className="input mono"
-            required
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        )}
-      </Field>
-      <Field label="Description" hint="When it happens, in a sentence.">
-        {(given) => (
-          <input
-            {...given}
-            className="input"
-            value={description}
-            onChange={(event) => setDescription(event.target.value)}
-          />
-        )}
-      </Field>
+      <TextField
+        label="Name"
+        hint="A dotted name, such as invoice.paid."
+        mono
+        required
+        value={name}
+        onChange={setName}
+      />
+      <TextField
+        label="Description"
+        hint="When it happens, in a sentence."
+        value={description}
+        onChange={setDescription}
+      />
     </FormDialog>
   )
 }

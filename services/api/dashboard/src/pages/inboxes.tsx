@@ -11,7 +11,7 @@ import { type Scope, useScope } from '../app/scope'
 import { count } from '../text/number'
 import { CopyId } from '../ui/copy'
 import { FormDialog } from '../ui/dialog'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
@@ -138,34 +138,21 @@ function Create({ scope, onClose }: { scope: Scope; onClose: () => void }) {
     change: (value: string) => void,
     [min, max]: [number, number],
   ) => (
-    <Field label={label} hint={hint}>
-      {(given) => (
-        <input
-          {...given}
-          className="input narrow"
-          type="number"
-          min={min}
-          max={max}
-          required
-          value={value}
-          onChange={(event) => change(event.target.value)}
-        />
-      )}
-    </Field>
+    <TextField
+      label={label}
+      hint={hint}
+      narrow
+      type="number"
+      min={min}
+      max={max}
+      required
+      value={value}
+      onChange={change}
+    />
   )
   return (
     <FormDialog title="New inbox" change={create} onClose={onClose}>
-      <Field label="Name">
-        {(given) => (
-          <input
-            {...given}
-            className="input"
-            required
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        )}
-      </Field>
+      <TextField label="Name" required value={name} onChange={setName} />
       {numeric('Answers with', 'A status from 200 to 599.', status, setStatus, [200, 599])}
       {numeric('After, in milliseconds', 'More than 5,000 is a time-out.', delay, setDelay, [0, 30_000])}
       {numeric('Fails first', 'So many requests get 500.', failFirst, setFailFirst, [0, 1_000])}

@@ -12,7 +12,7 @@ import { SecretBox } from '../parts/secret'
 import { SendExample } from '../parts/send-example'
 import { Snippets } from '../parts/snippets'
 import { urlAdvice } from '../text/url-advice'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Card, Failure, PageHead } from '../ui/page'
 
 type Endpoint = Schemas['EndpointOut']
@@ -63,51 +63,36 @@ function Form({ scope, onMade }: { scope: Scope; onMade: (endpoint: Endpoint) =>
       >
         <Card>
           <div className="stack">
-            <Field
+            <TextField
               label="URL"
               hint={urlAdvice(url) ?? 'It answers each request with 2xx within 5 seconds.'}
               problem={problem('url')}
-            >
-              {(given) => (
-                <input
-                  {...given}
-                  className="input mono"
-                  type="url"
-                  required
-                  placeholder="https://example.com/webhooks"
-                  value={url}
-                  onChange={(event) => setUrl(event.target.value)}
-                />
-              )}
-            </Field>
-            <Field label="Description" hint="Optional, for people." problem={problem('description')}>
-              {(given) => (
-                <input
-                  {...given}
-                  className="input"
-                  value={description}
-                  onChange={(event) => setDescription(event.target.value)}
-                />
-              )}
-            </Field>
+              mono
+              type="url"
+              required
+              placeholder="https://example.com/webhooks"
+              value={url}
+              onChange={setUrl}
+            />
+            <TextField
+              label="Description"
+              hint="Optional, for people."
+              problem={problem('description')}
+              value={description}
+              onChange={setDescription}
+            />
             <EventTypePicker value={types} onChange={setTypes} />
             <HeadersEditor rows={headers} onChange={setHeaders} />
-            <Field
+            <TextField
               label="Requests per second, at most"
               hint="Optional. What comes faster waits."
               problem={problem('throttleRate')}
-            >
-              {(given) => (
-                <input
-                  {...given}
-                  className="input narrow"
-                  type="number"
-                  min={1}
-                  value={rate}
-                  onChange={(event) => setRate(event.target.value)}
-                />
-              )}
-            </Field>
+              narrow
+              type="number"
+              min={1}
+              value={rate}
+              onChange={setRate}
+            />
             {create.error && <Failure error={create.error} />}
           </div>
         </Card>

@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { signIn } from '../api/sign-in'
 import { navigate, usePlace } from '../app/location'
 import type { PageProps } from '../app/routes'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Failure, PageHead } from '../ui/page'
 
 /** Only paths of our own: an address to come back to may have been made by anybody. */
@@ -31,26 +31,20 @@ export default function SignIn(_: PageProps) {
           begin.mutate()
         }}
       >
-        <Field
+        <TextField
           label="API key"
           hint={
             <>
               <code>make run</code> prints one; so does <code>posthorn jwt generate</code>.
             </>
           }
-        >
-          {(given) => (
-            <input
-              {...given}
-              className="input mono"
-              type="password"
-              autoComplete="current-password"
-              required
-              value={key}
-              onChange={(event) => setKey(event.target.value)}
-            />
-          )}
-        </Field>
+          mono
+          type="password"
+          autoComplete="current-password"
+          required
+          value={key}
+          onChange={setKey}
+        />
         {begin.error && <Failure error={begin.error} />}
         <button type="submit" className="button primary" disabled={begin.isPending}>
           Sign in

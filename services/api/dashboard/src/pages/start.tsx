@@ -8,7 +8,7 @@ import type { PageProps } from '../app/routes'
 import { FirstEvent } from '../parts/first-event'
 import { milliseconds } from '../text/time'
 import { CopyId } from '../ui/copy'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Card, Failure, PageHead } from '../ui/page'
 
 const TYPE = 'invoice.paid'
@@ -66,29 +66,22 @@ export default function Start(_: PageProps) {
               begin.mutate()
             }}
           >
-            <Field label="Application" hint="The name of a customer.">
-              {(given) => (
-                <input
-                  {...given}
-                  className="input"
-                  required
-                  value={name}
-                  onChange={(event) => setName(event.target.value)}
-                />
-              )}
-            </Field>
-            <Field label="Where it receives" hint="Empty: a built-in inbox, which shows what it gets.">
-              {(given) => (
-                <input
-                  {...given}
-                  className="input mono"
-                  type="url"
-                  placeholder="https://example.com/webhooks"
-                  value={url}
-                  onChange={(event) => setUrl(event.target.value)}
-                />
-              )}
-            </Field>
+            <TextField
+              label="Application"
+              hint="The name of a customer."
+              required
+              value={name}
+              onChange={setName}
+            />
+            <TextField
+              label="Where it receives"
+              hint="Empty: a built-in inbox, which shows what it gets."
+              mono
+              type="url"
+              placeholder="https://example.com/webhooks"
+              value={url}
+              onChange={setUrl}
+            />
             {begin.error && <Failure error={begin.error} />}
             <div>
               <button type="submit" className="button primary" disabled={begin.isPending}>

@@ -6,7 +6,7 @@ import { inWords } from '../api/error'
 import { PAGE } from '../api/queries'
 import { CopyButton } from '../ui/copy'
 import { Confirm, Dialog, FormDialog } from '../ui/dialog'
-import { Field } from '../ui/field'
+import { Field, TextField } from '../ui/field'
 import { Answer, Card, Empty } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { Time } from '../ui/time'
@@ -132,17 +132,13 @@ function Create({ onClose }: { onClose: () => void }) {
   }
   return (
     <FormDialog title="New API key" change={create} onClose={onClose}>
-      <Field label="Name" hint="Whose it is: a program, or a person.">
-        {(given) => (
-          <input
-            {...given}
-            className="input"
-            required
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        )}
-      </Field>
+      <TextField
+        label="Name"
+        hint="Whose it is: a program, or a person."
+        required
+        value={name}
+        onChange={setName}
+      />
       <Field label="Valid for">
         {(given) => (
           <select

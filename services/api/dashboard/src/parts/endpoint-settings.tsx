@@ -4,7 +4,7 @@ import { ask, client, type Schemas } from '../api/client'
 import { ApiError } from '../api/error'
 import type { Scope } from '../app/scope'
 import { urlAdvice } from '../text/url-advice'
-import { Field } from '../ui/field'
+import { TextField } from '../ui/field'
 import { Answer, Card, Failure } from '../ui/page'
 import { toast } from '../ui/toast'
 import { EventTypePicker } from './event-type-picker'
@@ -66,59 +66,41 @@ function General({ scope, endpoint }: { scope: Scope; endpoint: Endpoint }) {
           save.mutate()
         }}
       >
-        <Field label="URL" hint={urlAdvice(url)} problem={problem('url')}>
-          {(given) => (
-            <input
-              {...given}
-              className="input mono"
-              type="url"
-              required
-              value={url}
-              onChange={(event) => setUrl(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Description" problem={problem('description')}>
-          {(given) => (
-            <input
-              {...given}
-              className="input"
-              value={description}
-              onChange={(event) => setDescription(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField
+          label="URL"
+          hint={urlAdvice(url)}
+          problem={problem('url')}
+          mono
+          type="url"
+          required
+          value={url}
+          onChange={setUrl}
+        />
+        <TextField
+          label="Description"
+          problem={problem('description')}
+          value={description}
+          onChange={setDescription}
+        />
         <EventTypePicker value={types} onChange={setTypes} />
-        <Field
+        <TextField
           label="Channels"
           hint="Separated by commas. Empty: events of all channels."
           problem={problem('channels')}
-        >
-          {(given) => (
-            <input
-              {...given}
-              className="input mono"
-              value={channels}
-              onChange={(event) => setChannels(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field
+          mono
+          value={channels}
+          onChange={setChannels}
+        />
+        <TextField
           label="Requests per second, at most"
           hint="Empty: not limited. What comes faster waits."
           problem={problem('throttleRate')}
-        >
-          {(given) => (
-            <input
-              {...given}
-              className="input narrow"
-              type="number"
-              min={1}
-              value={rate}
-              onChange={(event) => setRate(event.target.value)}
-            />
-          )}
-        </Field>
+          narrow
+          type="number"
+          min={1}
+          value={rate}
+          onChange={setRate}
+        />
         <label className="check">
           <input type="checkbox" checked={fifo} onChange={(event) => setFifo(event.target.checked)} />
           <span>

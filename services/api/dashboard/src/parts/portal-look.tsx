@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import { ask, client, type Schemas } from '../api/client'
-import { Field } from '../ui/field'
+import { Field, TextField } from '../ui/field'
 import { Failure } from '../ui/page'
 import { toast } from '../ui/toast'
 
@@ -57,29 +57,23 @@ export function PortalLookForm({ look }: { look: Schemas['PortalLook'] }) {
         save.mutate()
       }}
     >
-      <Field label="Name" hint="Shown instead of Webhooks.">
-        {(given) => (
-          <input
-            {...given}
-            className="input"
-            maxLength={64}
-            value={displayName}
-            onChange={(event) => setDisplayName(event.target.value)}
-          />
-        )}
-      </Field>
-      <Field label="Accent colour" hint="As #rrggbb. Text on it is white or black, whichever can be read.">
-        {(given) => (
-          <input
-            {...given}
-            className="input mono narrow"
-            pattern="#[0-9a-fA-F]{6}"
-            placeholder="#2b50c8"
-            value={accent}
-            onChange={(event) => setAccent(event.target.value)}
-          />
-        )}
-      </Field>
+      <TextField
+        label="Name"
+        hint="Shown instead of Webhooks."
+        maxLength={64}
+        value={displayName}
+        onChange={setDisplayName}
+      />
+      <TextField
+        label="Accent colour"
+        hint="As #rrggbb. Text on it is white or black, whichever can be read."
+        mono
+        narrow
+        pattern="#[0-9a-fA-F]{6}"
+        placeholder="#2b50c8"
+        value={accent}
+        onChange={setAccent}
+      />
       <div className="field">
         <label htmlFor={logoId}>Logo</label>
         <div className="row">

@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ask, client, type Schemas } from '../api/client'
 import type { Scope } from '../app/scope'
-import { Field } from '../ui/field'
+import { Field, TextField } from '../ui/field'
 import { Card, Failure } from '../ui/page'
 import { Segments } from '../ui/segments'
 import { ReplayTask } from './replay-task'
@@ -73,16 +73,13 @@ export function Replay({ scope, endpoint }: { scope: Scope; endpoint: Schemas['E
             )}
           </Field>
           {kind === 'all' && (
-            <Field label="Event types" hint="Separated by commas. Empty: all.">
-              {(given) => (
-                <input
-                  {...given}
-                  className="input mono"
-                  value={types}
-                  onChange={(event) => setTypes(event.target.value)}
-                />
-              )}
-            </Field>
+            <TextField
+              label="Event types"
+              hint="Separated by commas. Empty: all."
+              mono
+              value={types}
+              onChange={setTypes}
+            />
           )}
           {count.error && <Failure error={count.error} />}
           <div>

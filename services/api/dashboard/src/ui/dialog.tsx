@@ -1,5 +1,6 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { TextField } from './field'
 import { Failure } from './page'
 
 /** The browser's own modal dialog: it keeps the focus, closes with Escape and gives the focus back. */
@@ -111,7 +112,6 @@ export function Confirm({
   danger?: boolean
 }) {
   const [typed, setTyped] = useState('')
-  const field = useId()
   const ready = name === undefined || typed.trim() === name
   return (
     <Dialog title={title} onClose={onClose}>
@@ -124,18 +124,17 @@ export function Confirm({
         <div className="card-body stack">
           <div>{children}</div>
           {name !== undefined && (
-            <div className="field">
-              <label htmlFor={field}>
-                Type <code>{name}</code> to confirm
-              </label>
-              <input
-                id={field}
-                className="input mono"
-                value={typed}
-                autoComplete="off"
-                onChange={(event) => setTyped(event.target.value)}
-              />
-            </div>
+            <TextField
+              label={
+                <>
+                  Type <code>{name}</code> to confirm
+                </>
+              }
+              mono
+              autoComplete="off"
+              value={typed}
+              onChange={setTyped}
+            />
           )}
         </div>
         <div className="dialog-actions">

@@ -1,4 +1,4 @@
-import { type ReactNode, useId } from 'react'
+import { type ComponentProps, type ReactNode, useId } from 'react'
 
 interface Given {
   id: string
@@ -6,18 +6,14 @@ interface Given {
   'aria-invalid': boolean | undefined
 }
 
-/** A labelled control, with its hint and what is wrong with it. */
-export function Field({
-  label,
-  hint,
-  problem,
-  children,
-}: {
+interface About {
   label: ReactNode
   hint?: ReactNode
   problem?: string | undefined
-  children: (given: Given) => ReactNode
-}) {
+}
+
+/** A labelled control, with its hint and what is wrong with it. */
+export function Field({ label, hint, problem, children }: About & { children: (given: Given) => ReactNode }) {
   const id = useId()
   const about = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ')
   return (
@@ -35,5 +31,34 @@ export function Field({
         </div>
       )}
     </div>
+  )
+}
+
+interface Text {
+  value: string
+  onChange: (value: string) => void
+  /** In the font of what programs read. */
+  mono?: boolean
+  /** For few characters. */
+  narrow?: boolean
+}
+
+/** A labelled line of text. */
+export function TextField({
+  label,
+  hint,
+  problem,
+  onChange,
+  mono = false,
+  narrow = false,
+  ...more
+}: About & Text & Omit<ComponentProps<'input'>, keyof Given | keyof Text | 'className'>) {
+  const look = ['input', mono && 'mono', narrow && 'narrow'].filter(Boolean).join(' ')
+  return (
+    <Field label={label} hint={hint} problem={problem}>
+      {(given) => (
+        <input {...more} {...given} className={look} onChange={(event) => onChange(event.target.value)} />
+      )}
+    </Field>
   )
 }
