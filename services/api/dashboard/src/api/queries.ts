@@ -27,6 +27,23 @@ export function useEndpoints(app: string, iterator?: string, limit = PAGE) {
   })
 }
 
+/** What happened lately at the endpoints of a page of their list. */
+export function useEndpointActivity(app: string, iterator?: string, limit = PAGE) {
+  return useQuery({
+    queryKey: ['endpoint-activity', app, iterator, limit],
+    queryFn: async () => {
+      const { data } = await ask(
+        client.GET('/api/v1/app/{app_id}/endpoint-activity', {
+          params: { path: { app_id: app }, query: { limit, iterator, order: 'descending' } },
+        }),
+      )
+      return new Map(data.map((one) => [one.endpointId, one]))
+    },
+    refetchInterval: 15_000,
+    placeholderData: keepPreviousData,
+  })
+}
+
 export function useEndpoint(app: string, endpoint: string) {
   return useQuery({
     queryKey: ['endpoint', app, endpoint],

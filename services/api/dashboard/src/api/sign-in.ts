@@ -8,14 +8,14 @@ export async function signIn(apiKey: string) {
   const { data, error, response } = await client.POST('/api/v1/auth/session', { body: { apiKey } })
   if (response.status === 401) throw new Error('This key is not valid.')
   if (!data) throw apiError(response.status, error)
-  signedInAsOperator(data.csrfToken, data.operator)
+  signedInAsOperator(data)
 }
 
 /** Asks whether the browser has a cookie of a session that goes on. */
 export async function resume() {
   try {
     const { data } = await client.GET('/api/v1/auth/session')
-    if (data) signedInAsOperator(data.csrfToken, data.operator)
+    if (data) signedInAsOperator(data)
     else sessionEnded()
   } catch {
     sessionEnded()

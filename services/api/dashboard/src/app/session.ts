@@ -3,7 +3,10 @@
 // exchanged for; it is gone when the tab is closed.
 
 import { useSyncExternalStore } from 'react'
+import type { components } from '../api/schema'
 import { CAPABILITIES, type Capability, claims, mayDo } from './token'
+
+type SessionOut = components['schemas']['SessionOut']
 
 export interface Session {
   kind: 'operator' | 'portal'
@@ -14,6 +17,8 @@ export interface Session {
   app: string | null
   /** Whether this organisation runs the fleet. */
   operator: boolean
+  /** For whoever runs the fleet: where traces are looked at, with `{trace_id}` in an id's place. */
+  traceUrl: string | null
   /** Of a portal: what it may do; the server decides, the page only hides what would be refused. */
   may: (capability: Capability) => boolean
 }
@@ -29,11 +34,12 @@ function ofPortal(token: string): Session {
   const said = claims(token)
   const may = (capability: Capability) =>
     said ? mayDo(said, capability) : CAPABILITIES.indexOf(capability) === 0
-  return { kind: 'portal', token, csrf: null, app: said?.app ?? null, operator: false, may }
+  return { kind: 'portal', token, csrf: null, app: said?.app ?? null, operator: false, traceUrl: null, may }
 }
 
-function ofOperator(csrf: string, operator: boolean): Session {
-  return { kind: 'operator', token: null, csrf, app: null, operator, may: () => true }
+function ofOperator({ csrfToken, operator, traceUrl = null }: SessionOut): Session {
+  const may = () => true
+  return { kind: 'operator', token: null, csrf: csrfToken, app: null, operator, traceUrl, may }
 }
 
 /** In a frame of another site a browser may refuse storage; the session then lives as long as the page. */
@@ -85,8 +91,8 @@ export function useSessionKnown(): boolean {
   return useState() !== 'unknown'
 }
 
-export function signedInAsOperator(csrf: string, operator: boolean) {
-  set(ofOperator(csrf, operator))
+export function signedInAsOperator(session: SessionOut) {
+  set(ofOperator(session))
 }
 
 export function signedInToPortal(token: string) {

@@ -1,20 +1,24 @@
 import { Plug, Plus } from 'lucide-react'
 import type { Schemas } from '../api/client'
-import { useApp, useEndpoints } from '../api/queries'
+import { useApp, useEndpointActivity, useEndpoints } from '../api/queries'
 import { Link } from '../app/link'
 import { path } from '../app/match'
 import type { PageProps } from '../app/routes'
 import { type Scope, useScope } from '../app/scope'
-import { endpointStatus } from '../text/delivery'
+import { activityInWords, successRate } from '../text/activity'
+import { attemptStatus, endpointStatus } from '../text/delivery'
 import { CopyId } from '../ui/copy'
 import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
+import { Sparkline } from '../ui/sparkline'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
 
 export default function Endpoints({ params }: PageProps) {
   const scope = useScope(params)
-  const query = useEndpoints(scope.app, useCursor())
+  const cursor = useCursor()
+  const query = useEndpoints(scope.app, cursor)
+  const activity = useEndpointActivity(scope.app, cursor)
   const app = useApp(scope.app)
   const create = scope.may('ManageEndpoint') && (
     <Link className="button primary" to={`${scope.base}/endpoints/new`}>
@@ -47,14 +51,20 @@ export default function Endpoints({ params }: PageProps) {
                     <tr>
                       <th scope="col">Endpoint</th>
                       <th scope="col">Status</th>
+                      <th scope="col">Last 24 hours</th>
+                      <th scope="col">Last delivery</th>
                       <th scope="col">Event types</th>
                       <th scope="col">Id</th>
-                      <th scope="col">Created</th>
                     </tr>
                   </thead>
                   <tbody>
                     {list.data.map((endpoint) => (
-                      <Row key={endpoint.id} scope={scope} endpoint={endpoint} />
+                      <Row
+                        key={endpoint.id}
+                        scope={scope}
+                        endpoint={endpoint}
+                        activity={activity.data?.get(endpoint.id)}
+                      />
                     ))}
                   </tbody>
                 </table>
@@ -68,7 +78,17 @@ export default function Endpoints({ params }: PageProps) {
   )
 }
 
-function Row({ scope, endpoint }: { scope: Scope; endpoint: Schemas['EndpointOut'] }) {
+type Activity = Schemas['EndpointActivityOut']
+
+function Row({
+  scope,
+  endpoint,
+  activity,
+}: {
+  scope: Scope
+  endpoint: Schemas['EndpointOut']
+  activity: Activity | undefined
+}) {
   return (
     <tr>
       <td data-label="Endpoint" className="wide">
@@ -82,16 +102,37 @@ function Row({ scope, endpoint }: { scope: Scope; endpoint: Schemas['EndpointOut
       <td data-label="Status">
         <StatusBadge {...endpointStatus(endpoint)} />
       </td>
+      <td data-label="Last 24 hours">{activity && <LastDay activity={activity} />}</td>
+      <td data-label="Last delivery">{activity && <LastAttempt activity={activity} />}</td>
       <td data-label="Event types">
         <EventTypeChips types={endpoint.eventTypes} />
       </td>
       <td data-label="Id">
         <CopyId value={endpoint.id} short />
       </td>
-      <td data-label="Created">
-        <Time at={endpoint.createdAt} />
-      </td>
     </tr>
+  )
+}
+
+/** The share of attempts that succeeded, and when they were. */
+function LastDay({ activity }: { activity: Activity }) {
+  const words = activityInWords(activity)
+  if (activity.success + activity.failed === 0) return <span className="dim">No attempts</span>
+  return (
+    <span className="last-day" title={words}>
+      <span className="num">{successRate(activity)}</span>
+      <Sparkline hours={activity.hours} label={words} />
+    </span>
+  )
+}
+
+function LastAttempt({ activity: { lastAttempt } }: { activity: Activity }) {
+  if (!lastAttempt) return <span className="dim">None for a week</span>
+  return (
+    <div className="two-lines">
+      <StatusBadge {...attemptStatus(lastAttempt.status, lastAttempt.responseStatusCode)} />
+      <Time at={lastAttempt.timestamp} />
+    </div>
   )
 }
 

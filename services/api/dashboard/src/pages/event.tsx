@@ -5,6 +5,7 @@ import type { PageProps } from '../app/routes'
 import { type Scope, useScope } from '../app/scope'
 import { OpenAttempt } from '../parts/deliveries'
 import { Timeline } from '../parts/timeline'
+import { TraceFact } from '../parts/trace-link'
 import { curl } from '../text/curl'
 import { bytes } from '../text/number'
 import { CopyButton, CopyId } from '../ui/copy'
@@ -80,6 +81,7 @@ export default function EventPage({ params }: PageProps) {
                   <dd>{event.channels?.join(', ') || <span className="dim">–</span>}</dd>
                   <dt>Tags</dt>
                   <dd>{event.tags?.join(', ') || <span className="dim">–</span>}</dd>
+                  <TraceFact traceId={event.traceId} />
                   {event.deliverAt && (
                     <>
                       <dt>Deliver at</dt>

@@ -4,6 +4,7 @@ import { ask, client } from '../api/client'
 import { PAGE } from '../api/queries'
 import { setSearch, usePlace } from '../app/location'
 import type { PageProps } from '../app/routes'
+import { TraceFact } from '../parts/trace-link'
 import { bytes } from '../text/number'
 import { CopyId } from '../ui/copy'
 import { Dialog } from '../ui/dialog'
@@ -176,14 +177,7 @@ function Rejection({ position, onClose }: { position: string; onClose: () => voi
               <dd>
                 <CopyId value={one.id} />
               </dd>
-              {one.traceId && (
-                <>
-                  <dt>Trace</dt>
-                  <dd>
-                    <CopyId value={one.traceId} />
-                  </dd>
-                </>
-              )}
+              <TraceFact traceId={one.traceId} />
             </dl>
             <h3>Input</h3>
             {one.input != null ? (

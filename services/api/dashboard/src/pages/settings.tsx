@@ -3,12 +3,14 @@ import { ask, client } from '../api/client'
 import type { PageProps } from '../app/routes'
 import { ApiKeys } from '../parts/api-keys'
 import { PortalLookForm } from '../parts/portal-look'
+import { ServerFacts } from '../parts/server-facts'
 import { Answer, Card, PageHead } from '../ui/page'
 import { Tabs, useTab } from '../ui/tabs'
 
 const TABS = [
   { key: 'keys', text: 'API keys' },
   { key: 'portal', text: 'Portal' },
+  { key: 'server', text: 'Server' },
 ]
 
 export default function Settings(_: PageProps) {
@@ -20,7 +22,9 @@ export default function Settings(_: PageProps) {
         about="Of your organisation. What holds for the whole fleet is set where it runs."
       />
       <Tabs tabs={TABS} label="Settings" />
-      {tab === 'keys' ? <ApiKeys /> : <Portal />}
+      {tab === 'keys' && <ApiKeys />}
+      {tab === 'portal' && <Portal />}
+      {tab === 'server' && <ServerFacts />}
     </>
   )
 }

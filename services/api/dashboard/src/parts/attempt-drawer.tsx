@@ -13,6 +13,7 @@ import { Answer } from '../ui/page'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
 import { ResendButton } from './resend'
+import { TraceFact } from './trace-link'
 
 /** Everything about one request: what was sent, what came back, and what to do now. */
 export function AttemptDrawer({
@@ -130,6 +131,7 @@ function Facts({ scope, attempt }: { scope: Scope; attempt: Schemas['MessageAtte
       <dd>
         <CopyId value={attempt.msgId} />
       </dd>
+      <TraceFact traceId={attempt.traceId} />
       <dt>Endpoint</dt>
       <dd>
         <Link className="mono small" to={scope.base + path('endpoints', attempt.endpointId)}>

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { activityInWords, successRate } from './activity'
 import { bucketLabel } from './bucket'
 import { contrast, onColour, readableOn } from './colour'
 import { grouped } from './consumers'
@@ -10,6 +11,7 @@ import { bytes, compact, counted, percent } from './number'
 import { examples, hasExample, latest, nextVersion } from './schema'
 import { counts } from './task'
 import { absolute, exact, milliseconds, relative } from './time'
+import { traceUrl } from './trace'
 import { urlAdvice } from './url-advice'
 
 const NOW = new Date('2026-11-27T12:00:00Z')
@@ -162,4 +164,26 @@ test('the partitions of a consumer are one row', () => {
     ['recorder', 5, 1, null],
     ['sender (2 partitions)', 3, 2, '2026-01-01'],
   ])
+})
+
+test('a day of an endpoint, in words', () => {
+  const quiet = { endpointId: 'ep_1', success: 0, failed: 0, hours: [], lastAttempt: null }
+  expect([successRate(quiet), activityInWords(quiet)]).toEqual(['–', 'No attempt in the last 24 hours'])
+  const hours = [
+    { success: 1, failed: 0 },
+    { success: 2, failed: 1 },
+  ]
+  const busy = { ...quiet, success: 3, failed: 1, hours }
+  expect(successRate(busy)).toBe('75 %')
+  expect(activityInWords(busy)).toBe('4 attempts in the last 24 hours, 1 failed; at most 3 in an hour')
+})
+
+test('a trace has an address if its id is one', () => {
+  const template = 'https://jaeger.example.com/trace/{trace_id}?of={trace_id}'
+  const id = '4bf92f3577b34da6a3ce929d0e0e4736'
+  expect(traceUrl(template, id)).toBe(`https://jaeger.example.com/trace/${id}?of=${id}`)
+  expect(traceUrl(null, id)).toBeNull()
+  for (const bad of ['', id.slice(1), `${id}0`, `${id.slice(2)}/x`, id.toUpperCase()]) {
+    expect(traceUrl(template, bad)).toBeNull()
+  }
 })
