@@ -38,12 +38,17 @@ function inWords(error) {
   return [failure?.message ?? String(failure), ...place].join('\n')
 }
 
-const fleet = await Fleet.start(program, { POSTHORN_PORTAL_FRAME_ANCESTORS: site.origin })
+/** Nobody is there: what counts is where links lead. */
+const traceUrl = 'https://traces.example.com/trace/{trace_id}'
+const fleet = await Fleet.start(program, {
+  POSTHORN_PORTAL_FRAME_ANCESTORS: site.origin,
+  POSTHORN_TRACE_URL: traceUrl,
+})
 process.on('SIGTERM', () => fleet.stop().then(() => process.exit(143)))
 process.on('SIGINT', () => fleet.stop().then(() => process.exit(130)))
 try {
   const { process: _, ...facts } = fleet
-  process.env.BROWSER_FLEET = JSON.stringify({ ...facts, siteOrigin: site.origin })
+  process.env.BROWSER_FLEET = JSON.stringify({ ...facts, siteOrigin: site.origin, traceUrl })
   say(`\nrunning the browser tests of ${files.length} files against ${program}`)
   // One at a time: a browser and a fleet are enough for two cores.
   const tests = run({ files, concurrency: 1, timeout: LIMIT_MS })

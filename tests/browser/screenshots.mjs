@@ -8,7 +8,7 @@ import { Api } from './lib/api.mjs'
 import { Browser } from './lib/browser.mjs'
 import { Fleet } from './lib/fleet.mjs'
 import { sample } from './lib/sample.mjs'
-import { pages, settled } from './pages.mjs'
+import { enterPortal, pages, portalPages, settled } from './pages.mjs'
 
 const [program, folder, ...names] = process.argv.slice(2)
 if (!folder) {
@@ -16,9 +16,28 @@ if (!folder) {
   process.exit(64)
 }
 mkdirSync(folder, { recursive: true })
-const fleet = await Fleet.start(program, { POSTHORN_RETRY_SCHEDULE: '2s,10m,2h,8h' })
+
+async function pictures(page, list, theme) {
+  for (const { name, path, act } of list) {
+    if (names.length > 0 && !names.includes(name)) continue
+    await page.goto(path)
+    await settled(page)
+    if (act) {
+      await act(page)
+      await settled(page)
+    }
+    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
+    process.stdout.write(`${name}-${theme}.png\n`)
+  }
+}
+
+const fleet = await Fleet.start(program, {
+  POSTHORN_RETRY_SCHEDULE: '2s,10m,2h,8h',
+  POSTHORN_TRACE_URL: 'https://traces.example.com/trace/{trace_id}',
+})
 try {
-  const made = await sample(new Api(fleet.url, fleet.token))
+  const api = new Api(fleet.url, fleet.token)
+  const made = await sample(api)
   for (const theme of ['light', 'dark']) {
     const browser = await Browser.start(fleet, { theme, width: 1360, height: 850 })
     const { page } = browser
@@ -26,17 +45,9 @@ try {
     await settled(page)
     await page.screenshot({ path: join(folder, `sign-in-${theme}.png`) })
     await browser.signIn(fleet.token)
-    for (const { name, path, act } of pages(made)) {
-      if (names.length > 0 && !names.includes(name)) continue
-      await page.goto(path)
-      await settled(page)
-      if (act) {
-        await act(page)
-        await settled(page)
-      }
-      await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
-      process.stdout.write(`${name}-${theme}.png\n`)
-    }
+    await pictures(page, pages(made), theme)
+    await enterPortal({ api, page }, made.app)
+    await pictures(page, portalPages(made), theme)
     for (const problem of browser.problems) process.stdout.write(`problem: ${problem}\n`)
     await browser.stop()
   }

@@ -54,7 +54,6 @@ export default function Endpoints({ params }: PageProps) {
                       <th scope="col">Last 24 hours</th>
                       <th scope="col">Last delivery</th>
                       <th scope="col">Event types</th>
-                      <th scope="col">Id</th>
                     </tr>
                   </thead>
                   <tbody>
@@ -96,7 +95,10 @@ function Row({
           <Link data-row className="row-link cut" to={scope.base + path('endpoints', endpoint.id)}>
             {endpoint.url}
           </Link>
-          {endpoint.description && <span className="dim small cut">{endpoint.description}</span>}
+          <span className="row small">
+            <CopyId value={endpoint.id} short />
+            {endpoint.description && <span className="dim cut">{endpoint.description}</span>}
+          </span>
         </div>
       </td>
       <td data-label="Status">
@@ -106,9 +108,6 @@ function Row({
       <td data-label="Last delivery">{activity && <LastAttempt activity={activity} />}</td>
       <td data-label="Event types">
         <EventTypeChips types={endpoint.eventTypes} />
-      </td>
-      <td data-label="Id">
-        <CopyId value={endpoint.id} short />
       </td>
     </tr>
   )
