@@ -95,7 +95,7 @@ function Row({
           <Link data-row className="row-link cut" to={scope.base + path('endpoints', endpoint.id)}>
             {endpoint.url}
           </Link>
-          <span className="row small">
+          <span className="row one-line small">
             <CopyId value={endpoint.id} short />
             {endpoint.description && <span className="dim cut">{endpoint.description}</span>}
           </span>
