@@ -13,7 +13,7 @@ import { Answer } from '../ui/page'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
 import { ResendButton } from './resend'
-import { TraceFact } from './trace-link'
+import { TraceFact } from './trace-fact'
 
 /** Everything about one request: what was sent, what came back, and what to do now. */
 export function AttemptDrawer({
