@@ -8,8 +8,8 @@ use posthorn_store::history::days;
 /// The recorder's settings.
 #[derive(Debug, Clone)]
 pub struct RecorderConfig {
-    /// `POSTHORN_RECORDER_BATCH_ROWS`: messages per transaction at most. Default 500: beyond it
-    /// PostgreSQL gains little, and all their bodies are in memory at once.
+    /// `POSTHORN_RECORDER_BATCH_ROWS`: records per transaction at most, and messages that are taken at
+    /// a time. Default 500: beyond it PostgreSQL gains little, and all of it is in memory at once.
     pub batch_rows: usize,
     /// `POSTHORN_RECORDER_BATCH_AGE`: how long a first message waits for others. Default 50 ms:
     /// history is behind by no more than a person notices.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use posthorn_bus::{Bus, Message, Messages};
 use posthorn_chassis::error_chain::chain;
@@ -10,6 +10,7 @@ use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{Shutdown, clock, metric};
 use posthorn_event_schema::Timestamp;
 use posthorn_store::{Store, StoreError};
+use tokio::time::Instant;
 
 use crate::RecorderConfig;
 use crate::held::{Held, Unreadable};
@@ -66,12 +67,14 @@ impl Pump {
             let stored = refuse(&self.bus, held.subject(message), line, "unreadable", reason).await;
             held.close(message, stored).await;
         }
-        let mut open = pieces(&held.sizes(), MAX_BATCH_BYTES);
+        let mut open = pieces(&held.sizes(), MAX_BATCH_BYTES, self.config.batch_rows);
+        let mut next_sign = Instant::now() + STILL_HERE;
         // The oldest piece is on top.
         open.reverse();
         while let Some(piece) = open.pop() {
             let messages = held.messages_from(piece.start);
-            match self.write(&held.records[piece.clone()], messages).await {
+            let records = &held.records[piece.clone()];
+            match self.write(records, messages, &mut next_sign).await {
                 Ok(()) => {
                     held.written(piece).await;
                     lag::<R>(&held);
@@ -96,14 +99,19 @@ impl Pump {
     }
 
     /// Writes one piece, however long PostgreSQL is away; `held` are the messages that the server
-    /// must not hand out again meanwhile.
-    async fn write<R: Record>(&self, piece: &[R], held: &[Message]) -> Result<(), Failure> {
+    /// must not hand out again meanwhile, and it hears so at `next_sign`.
+    async fn write<R: Record>(
+        &self,
+        piece: &[R],
+        held: &[Message],
+        next_sign: &mut Instant,
+    ) -> Result<(), Failure> {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
             let written = tokio::select! {
                 written = R::write(&self.store, piece) => written,
-                never = still_here(held) => match never {},
+                never = still_here(held, next_sign) => match never {},
             };
             let error = match written {
                 Ok(()) => {
@@ -122,7 +130,7 @@ impl Pump {
             );
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                never = still_here(held) => match never {},
+                never = still_here(held, next_sign) => match never {},
                 () = self.shutdown.requested() => return Err(Failure::Stopping),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -138,13 +146,14 @@ enum Failure {
     Stopping,
 }
 
-/// Tells the server at once and then at a steady rhythm that the messages are still worked on.
-async fn still_here(held: &[Message]) -> std::convert::Infallible {
+/// Tells the server at a steady rhythm, over all pieces of a batch, that its messages are still worked on.
+async fn still_here(held: &[Message], next_sign: &mut Instant) -> std::convert::Infallible {
     loop {
-        tokio::time::sleep(STILL_HERE).await;
+        tokio::time::sleep_until(*next_sign).await;
         for message in held {
             message.in_progress().await;
         }
+        *next_sign = Instant::now() + STILL_HERE;
     }
 }
 
@@ -164,12 +173,14 @@ fn measure<R: Record>(rows: usize, started: Instant) {
     metric::Histogram::RecorderFlushDurationSeconds.record(seconds, &labels);
 }
 
-/// Cuts a batch so that no piece is larger than `most`, single messages excepted.
-fn pieces(sizes: &[usize], most: usize) -> Vec<Range<usize>> {
+/// Cuts a batch so that no piece has more bytes, single records excepted, or more records: what is too
+/// much for one statement would time out again and again.
+fn pieces(sizes: &[usize], most_bytes: usize, most_records: usize) -> Vec<Range<usize>> {
     let mut pieces = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (index, size) in sizes.iter().enumerate() {
-        if index > start && bytes + size > most {
+        let full = bytes + size > most_bytes || index - start >= most_records;
+        if index > start && full {
             pieces.push(start..index);
             (start, bytes) = (index, 0);
         }
@@ -192,10 +203,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_is_cut_by_bytes_and_nothing_is_left_out() {
-        assert_eq!(pieces(&[4, 4, 4, 20, 1], 10), [0..2, 2..3, 3..4, 4..5]);
-        assert!(pieces(&[], 10).is_empty());
-        assert_eq!(pieces(&[1, 1], 10), std::slice::from_ref(&(0..2)));
+    fn a_batch_is_cut_by_bytes_and_number_and_nothing_is_left_out() {
+        assert_eq!(pieces(&[4, 4, 4, 20, 1], 10, 9), [0..2, 2..3, 3..4, 4..5]);
+        assert!(pieces(&[], 10, 9).is_empty());
+        assert_eq!(pieces(&[1, 1], 10, 9), std::slice::from_ref(&(0..2)));
+        assert_eq!(pieces(&[1; 7], 10, 3), [0..3, 3..6, 6..7]);
     }
 
     #[test]

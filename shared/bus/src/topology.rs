@@ -394,9 +394,8 @@ async fn ensure_reader(jetstream: &jetstream::Context, reader: Reader) -> Result
     make_reader(jetstream, reader).await.map(drop)
 }
 
-/// Whether the server refuses to change where the state of a consumer is kept.
-/// *Source*: nats-server, "storage type can not be updated"; shown by
-/// `readers_that_an_earlier_release_kept_on_disk_stay_as_they_are`.
+/// Whether the server refuses to change where the state of a consumer is kept: nats-server 2.15.1 does
+/// ("storage type can not be updated"); 2.12.3 takes the change and follows it after a restart.
 fn keeps_its_storage(error: &ConsumerError) -> bool {
     match error.kind() {
         ConsumerErrorKind::JetStream(error) => error.error_code() == ErrorCode::CONSUMER_CREATE,

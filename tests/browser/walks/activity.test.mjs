@@ -33,7 +33,7 @@ walk(
     await api.endpoint('traced', receiver.url)
     const { id } = await api.publish('traced', 'invoice.paid')
     await eventually('the delivery', () => receiver.requests.length === 1)
-    const { traceId } = await eventually('history', () => api.get(`/app/traced/msg/${id}`))
+    const { traceId } = await eventually('history', () => api.get(`/app/traced/msg/${id}?with_trace=true`))
     const place = fleet.traceUrl.replace('{trace_id}', traceId)
     await browser.signIn(token)
     await page.goto(`/apps/traced/events/${id}`)

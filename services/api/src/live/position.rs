@@ -78,6 +78,7 @@ mod tests {
             assert_eq!(read(&keys, bad), None);
         }
     }
+
     #[test]
     fn the_items_of_a_message_end_with_its_end() {
         let of = |count| Position::of_items(7, count).collect::<Vec<_>>();

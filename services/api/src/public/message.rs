@@ -45,7 +45,7 @@ pub struct MessageOut {
     pub deliver_at: Option<String>,
     /// After it no attempt starts, as its producer said; null = never.
     pub expires_at: Option<String>,
-    /// Its trace; absent when none was recorded. Svix has no such field, and its SDKs ignore it.
+    /// Its trace, where it was asked for and one was recorded. Svix has no such field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
 }
@@ -63,7 +63,7 @@ impl From<StoredEvent> for MessageOut {
             timestamp: event.accepted_at.to_rfc3339_micros(),
             deliver_at: event.deliver_at.map(|at| at.to_rfc3339_micros()),
             expires_at: event.expires_at.map(|at| at.to_rfc3339_micros()),
-            trace_id: event.trace_id,
+            trace_id: None,
         }
     }
 }

@@ -89,6 +89,16 @@ pub struct ContentQuery {
     with_content: Option<bool>,
 }
 
+/// Whether a message's trace is part of the answer; without it the answer is that of its creation.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct TraceQuery {
+    /// With the id of its trace.
+    #[param(default = false)]
+    with_trace: Option<bool>,
+}
+
 /// In which status.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -19,6 +19,11 @@ pub(crate) fn content(query: &QueryParams) -> Result<Content, ApiError> {
     }
 }
 
+/// Whether a message's trace is to be part of the answer: no, unless asked for.
+pub(crate) fn with_trace(query: &QueryParams) -> Result<bool, ApiError> {
+    flag(query, "with_trace", false)
+}
+
 /// Whether the caller knows the status `canceled`.
 pub(crate) fn expanded(query: &QueryParams) -> Result<bool, ApiError> {
     flag(query, "expanded_statuses", false)

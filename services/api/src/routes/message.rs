@@ -13,7 +13,7 @@ use super::filter;
 use crate::public::attempt::{EndpointMessageOut, Status};
 use crate::public::list::ListOut;
 use crate::public::message::MessageOut;
-use crate::public::query::{ContentQuery, PageQuery, StatusQuery, WindowQuery};
+use crate::public::query::{ContentQuery, PageQuery, StatusQuery, TraceQuery, WindowQuery};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, lookup, paging};
@@ -62,7 +62,7 @@ async fn list(
     path = "/api/v1/app/{app_id}/msg/{msg_id}",
     operation_id = "v1.message.get",
     tag = "Message",
-    params(ContentQuery),
+    params(ContentQuery, TraceQuery),
     responses((status = 200, description = "The answer", body = MessageOut)),
     extensions(("x-posthorn-scope" = json!("application")))
 )]
@@ -73,8 +73,13 @@ async fn one(
     query: QueryParams,
 ) -> Result<Json<MessageOut>, ApiError> {
     let content = filter::content(&query)?;
-    let event = lookup::message(&state, &caller.application.id, &msg, content).await?;
-    Ok(Json(event.into()))
+    let with_trace = filter::with_trace(&query)?;
+    let mut event = lookup::message(&state, &caller.application.id, &msg, content).await?;
+    let trace_id = event.trace_id.take().filter(|_| with_trace);
+    Ok(Json(MessageOut {
+        trace_id,
+        ..event.into()
+    }))
 }
 
 /// Removes a message's payload.

@@ -47,11 +47,18 @@ async fn messages_and_attempts_name_their_traces() {
     world.store.write_outcomes(&outcomes).await.unwrap();
 
     let portal = world.portal(app.as_str());
-    let message = |at: usize| format!("/app/shop/msg/{}", events[at].meta.id);
+    let message = |at: usize| format!("/app/shop/msg/{}?with_trace=true", events[at].meta.id);
     let shown = portal.get(&message(0)).await.expect(200);
     assert_eq!(shown["traceId"], json!(TRACE));
     let shown = portal.get(&message(1)).await.expect(200);
     assert_eq!(shown.get("traceId"), None, "{shown}");
+    let plain = format!("/app/shop/msg/{}", events[0].meta.id);
+    let shown = portal.get(&plain).await.expect(200);
+    assert_eq!(
+        shown.get("traceId"),
+        None,
+        "as when it was created: {shown}"
+    );
     let attempts = format!("/app/shop/attempt/msg/{}", events[0].meta.id);
     let list = portal.get(&attempts).await.expect(200);
     assert_eq!(text(&list["data"][0]["traceId"]), TRACE);

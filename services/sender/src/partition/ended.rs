@@ -6,8 +6,9 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// Jobs of a partition that are remembered: about the deliveries of a second on a busy partition, in
-/// some 100 KiB.
+/// Jobs of a partition that are remembered, in some 100 KiB. A restarted server hands out again within
+/// seconds, one that lives on after [`ACK_WAIT`](posthorn_bus::topology::ACK_WAIT): up to 68 deliveries a
+/// second and partition are remembered as long as that; above it a lost ack may repeat a request.
 const MOST: usize = 1024;
 
 /// The message ids of the jobs that ended last. Pure.

@@ -224,8 +224,8 @@ async fn a_caller_that_goes_away_at_any_step_leaves_no_stored_event_unmarked() {
 async fn ingest_does_not_start_with_its_door_to_the_inbox_closed() {
     let streams = Streams::start().await;
     let settings = settings(&streams);
-    let inbox = streams.producer.jetstream().get_stream("INBOX").await;
-    inbox.unwrap().delete_consumer("ingest").await.unwrap();
+    let deleted = streams.producer.jetstream().delete_stream("INBOX").await;
+    deleted.unwrap();
     let config = IngestConfig::from_env(&mut settings.env());
     let tokens = TokenKey::from_env(&mut settings.env());
     let context = Context::new();
