@@ -22,7 +22,10 @@ export default function EventPage({ params }: PageProps) {
     queryFn: () =>
       ask(
         client.GET('/api/v1/app/{app_id}/msg/{msg_id}', {
-          params: { path: { app_id: scope.app, msg_id: id }, query: { with_content: false, with_trace: true } },
+          params: {
+            path: { app_id: scope.app, msg_id: id },
+            query: { with_content: false, with_trace: true },
+          },
         }),
       ),
   })
