@@ -3,7 +3,7 @@
 #
 # The newest tag v*, or, while there is none, what stood before the last change of what two versions share
 # (the database's schema, the messages between services), or the oldest version that can run beside this one.
-# Into the folder go `source` (with its chart), `root` (what its image holds) and `name`. What it depends on
+# Into the folder go `source` (with its chart), `image` (what its image holds) and `name`. What it depends on
 # is shared with this version's build.
 set -euo pipefail
 
@@ -41,7 +41,7 @@ if [ "$(cat "$folder/name" 2>/dev/null)" = "$short" ]; then exit; fi
 
 echo "building the version before this one: $(git log -1 --format='%h, %cs, %s' "$commit")"
 rm -rf "$folder"
-mkdir -p "$folder/source" "$folder/root/usr/local/bin"
+mkdir -p "$folder/source" "$folder/image/usr/local/bin"
 git archive "$commit" | tar --extract --directory "$folder/source"
 # Its own workspace and target folder; the folder of intermediate files is ours, with all crates of others.
 (
@@ -49,7 +49,7 @@ git archive "$commit" | tar --extract --directory "$folder/source"
     CARGO_BUILD_BUILD_DIR=$build CARGO_TARGET_DIR=$folder/target CARGO_INCREMENTAL=0 \
         "$cargo" build --quiet --locked --workspace --bin posthorn
 )
-install --mode=755 "$folder/target/debug/posthorn" "$folder/root/usr/local/bin/posthorn"
-strip "$folder/root/usr/local/bin/posthorn"
+install --mode=755 "$folder/target/debug/posthorn" "$folder/image/usr/local/bin/posthorn"
+strip "$folder/image/usr/local/bin/posthorn"
 rm -rf "$folder/target"
 echo "$short" >"$folder/name"

@@ -263,7 +263,7 @@ def previous(folder):
     """The version before this one, if it could be built: its name, root and chart."""
     if not (folder / "name").exists():
         return None
-    return (folder / "name").read_text().strip(), folder / "root", folder / "source" / "helm" / "posthorn"
+    return (folder / "name").read_text().strip(), folder / "image", folder / "source" / "helm" / "posthorn"
 
 
 def main():

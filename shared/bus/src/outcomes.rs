@@ -4,8 +4,8 @@
 //! once, and the busier a process is, the more of them share the cost of a message: nats-server stores,
 //! hands out, repeats and confirms a message in the same time whatever is in it. A message whose ack is
 //! late holds up nobody: after [`PATIENCE`] the next one follows it.
-//! *Source*: at 1,500 deliveries/s with a message for each outcome nats-server spent 0.35 core-seconds
-//! per 1,000 deliveries, half of it on OUTCOMES.
+//! *Source*: with this and consumers kept in memory, nats-server went from 0.25 and 0.31 to 0.20 and 0.23
+//! core-seconds per 1,000 deliveries at fan-out 1, in turns on one machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use posthorn_chassis::entropy;
+use futures::{FutureExt, StreamExt};
+use posthorn_chassis::{entropy, metric};
 use posthorn_event_schema::{Outcome, outcome_lines, subject};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -109,7 +109,10 @@ async fn run(
         if timeout(PATIENCE, &mut publishing).await.is_err() {
             late.push(publishing);
         }
-        while late.len() > MOST_LATE {
+        // Those whose acks have come meanwhile.
+        while late.next().now_or_never().flatten().is_some() {}
+        if late.len() > MOST_LATE {
+            metric::Counter::LimitReached.add(1, &[("limit", "outcomes_late")]);
             late.next().await;
         }
     }

@@ -1,8 +1,8 @@
 //! Starts tasks and ends them: a cancellation token plus a task tracker.
 //!
 //! `Shutdown` is passed in, never a static, so that a test can stop one service among several.
-//! It is the only door to `tokio::spawn`: a task that was started elsewhere would be cut off in the
-//! middle of its work, because no drain knows about it.
+//! It is the door to `tokio::spawn`: a task that was started elsewhere would be cut off in the middle of
+//! its work, because no drain knows about it. Whoever goes around it says why no drain need know.
 //! A count kept by hand would be lost when a task panics; the tracker's is not.
 
 use std::{
