@@ -37,7 +37,7 @@ else
     if ! git merge-base --is-ancestor "$oldest" "$commit"; then commit=$oldest; fi
 fi
 short=$(git rev-parse --short "$commit")
-if [ "$(cat "$folder/name" 2>/dev/null)" = "$short" ]; then exit; fi
+if [ "$(cat "$folder/name" 2>/dev/null)" = "$short" ] && [ -d "$folder/image" ]; then exit; fi
 
 echo "building the version before this one: $(git log -1 --format='%h, %cs, %s' "$commit")"
 rm -rf "$folder"
