@@ -7,8 +7,8 @@ use async_nats::HeaderMap;
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, global};
+use posthorn_chassis::telemetry;
 use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// Writes the current span's context into headers.
 pub fn inject(headers: &mut HeaderMap) {
@@ -17,7 +17,7 @@ pub fn inject(headers: &mut HeaderMap) {
 
 /// Writes a span's context into headers.
 pub fn inject_from(span: &Span, headers: &mut HeaderMap) {
-    let context = span.context();
+    let context = Context::new().with_remote_span_context(telemetry::span_context(span));
     global::get_text_map_propagator(|propagator| {
         propagator.inject_context(&context, &mut NatsHeaders(headers));
     });
@@ -39,8 +39,7 @@ pub fn adopt_http(span: &Span, headers: &http::HeaderMap) {
 /// The trace that a span belongs to, as 32 hexadecimal digits; `None` when it belongs to none.
 #[must_use]
 pub fn trace_id(span: &Span) -> Option<String> {
-    let context = span.context();
-    let span_context = context.span().span_context().clone();
+    let span_context = telemetry::span_context(span);
     span_context
         .is_valid()
         .then(|| span_context.trace_id().to_string())
@@ -50,11 +49,7 @@ fn adopt_context(span: &Span, extractor: &dyn Extractor) {
     let context = global::get_text_map_propagator(|propagator| {
         propagator.extract_with_context(&Context::new(), extractor)
     });
-    if context.span().span_context().is_valid()
-        && let Err(error) = span.set_parent(context)
-    {
-        tracing::debug!(error = %error, "trace parent not adopted");
-    }
+    telemetry::adopt(span, context.span().span_context().clone());
 }
 
 struct NatsHeaders<'a>(&'a mut HeaderMap);

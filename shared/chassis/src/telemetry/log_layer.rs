@@ -5,7 +5,6 @@
 
 use std::{fmt, io::Write, sync::OnceLock};
 
-use opentelemetry::trace::TraceContextExt;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tracing::{
@@ -19,6 +18,7 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 use super::{
     log_line::{self, Field, Record},
     settings::{LogFormat, Settings},
+    span_context,
     span_fields::SpanFields,
 };
 use crate::error_chain::chain;
@@ -74,9 +74,7 @@ impl<W: Fn(&str)> LogLayer<W> {
     /// The ids of the trace and the span that the event belongs to.
     fn trace_of(&self, span: &Id) -> Option<(String, String)> {
         let dispatch = self.dispatch.get()?.upgrade()?;
-        let context = tracing_opentelemetry::get_otel_context(span, &dispatch)?;
-        let span = context.span();
-        let ids = span.span_context();
+        let ids = span_context::context_of(span, &dispatch)?;
         ids.is_valid()
             .then(|| (ids.trace_id().to_string(), ids.span_id().to_string()))
     }

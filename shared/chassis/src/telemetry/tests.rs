@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use opentelemetry::{global, trace::TraceContextExt};
+use opentelemetry::{Context, global, trace::TraceContextExt};
 use serde_json::Value;
 use tracing::{Dispatch, info, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::*;
 
@@ -35,11 +34,16 @@ impl Lines {
 /// What [`init`] installs, with these settings, for the thread of the test.
 fn subscriber(settings: &Settings, lines: &Lines) -> Dispatch {
     let (traces, _trouble) = Traces::start(settings, "instance");
-    let spans = tracing_opentelemetry::layer()
-        .with_tracer(traces.provider().tracer(OUR_CRATES))
-        .with_filter(filter_fn(is_our_telemetry));
+    let spans = span_layer(&traces, settings);
     let logs = lines.layer().with_filter(log_filter(settings));
     Dispatch::new(tracing_subscriber::registry().with(spans).with(logs))
+}
+
+/// A process that exports no spans, and one that would, to a collector that is not there.
+fn both() -> [Settings; 2] {
+    let settings = Settings::new("test");
+    let exporting = settings.clone().with_traces_endpoint("http://127.0.0.1:1");
+    [settings, exporting]
 }
 
 fn logged(log_filter: &str, log: impl FnOnce()) -> Value {
@@ -72,18 +76,40 @@ fn a_line_carries_the_fields_of_its_spans_from_the_inside_out() {
 
 #[test]
 fn a_line_has_the_ids_of_its_trace() {
-    let mut expected = None;
-    let line = logged("info", || {
-        let span = info_span!("work");
-        let _inside = span.enter();
-        info!("inside");
-        expected = Some(span.context().span().span_context().clone());
-    });
+    for settings in both() {
+        let lines = Lines::default();
+        let expected = tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
+            let span = info_span!("work");
+            let _inside = span.enter();
+            info!("inside");
+            span_context(&span)
+        });
 
-    let expected = expected.unwrap();
-    assert!(expected.is_valid());
-    assert_eq!(line["trace_id"], expected.trace_id().to_string());
-    assert_eq!(line["span_id"], expected.span_id().to_string());
+        let line = lines.only();
+        assert!(expected.is_valid());
+        assert_eq!(line["trace_id"], expected.trace_id().to_string());
+        assert_eq!(line["span_id"], expected.span_id().to_string());
+    }
+}
+
+#[test]
+fn an_inner_span_is_in_the_trace_of_the_outer_one_and_another_in_none_that_was() {
+    for settings in both() {
+        let lines = Lines::default();
+        tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
+            let outer = info_span!("outer");
+            let inner = outer.in_scope(|| {
+                let _of_another_crate = info_span!(target: "h2", "connection").entered();
+                span_context(&info_span!("inner"))
+            });
+            let (outer, other) = (span_context(&outer), span_context(&info_span!("other")));
+
+            assert_eq!(inner.trace_id(), outer.trace_id());
+            assert_ne!(inner.span_id(), outer.span_id());
+            assert_eq!(inner.trace_flags(), outer.trace_flags());
+            assert_ne!(other.trace_id(), outer.trace_id());
+        });
+    }
 }
 
 #[test]
@@ -121,28 +147,35 @@ fn few_lines_still_know_their_spans() {
 
 #[test]
 fn spans_of_other_crates_are_not_traced() {
-    let lines = Lines::default();
-    let settings = Settings::new("test");
-    tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
-        let span = info_span!(target: "h2", "connection");
-        assert!(!span.context().span().span_context().is_valid());
-    });
+    for settings in both() {
+        let lines = Lines::default();
+        tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
+            let span = info_span!(target: "h2", "connection");
+            assert!(!span_context(&span).is_valid());
+        });
+    }
 }
 
 #[test]
-fn a_producers_trace_goes_on_although_nothing_is_exported() {
+fn a_producers_trace_goes_on_whether_something_is_exported_or_not() {
     global::set_text_map_propagator(TraceContextPropagator::new());
-    let settings = Settings::new("test");
-    for flags in ["00", "01"] {
+    for (settings, flags) in both()
+        .into_iter()
+        .flat_map(|of| ["00", "01"].map(|f| (of.clone(), f)))
+    {
         let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
-        let incoming = std::collections::HashMap::from([("traceparent".to_owned(), traceparent)]);
+        let incoming = std::collections::HashMap::from([
+            ("traceparent".to_owned(), traceparent),
+            ("tracestate".to_owned(), "vendor=1".to_owned()),
+        ]);
         let parent = global::get_text_map_propagator(|known| known.extract(&incoming));
 
         let mut outgoing = std::collections::HashMap::new();
         tracing::dispatcher::with_default(&subscriber(&settings, &Lines::default()), || {
             let span = info_span!("process inbox");
-            span.set_parent(parent).unwrap();
-            let context = span.context();
+            adopt(&span, parent.span().span_context().clone());
+            let inside = span.in_scope(|| info_span!("send events"));
+            let context = Context::new().with_remote_span_context(span_context(&inside));
             global::get_text_map_propagator(|known| known.inject_context(&context, &mut outgoing));
         });
 
@@ -153,5 +186,17 @@ fn a_producers_trace_goes_on_although_nothing_is_exported() {
         );
         assert!(sent.ends_with(flags), "{sent}");
         assert!(!sent.contains("b7ad6b7169203331"), "{sent}");
+        assert_eq!(outgoing["tracestate"], "vendor=1");
+    }
+}
+
+#[test]
+fn a_trace_that_begins_here_is_sampled_as_the_settings_say() {
+    let mut env = crate::Env::from_pairs([("OTEL_TRACES_SAMPLER", "always_off")]);
+    let never = Settings::from_env("test", &mut env);
+    for (settings, sampled) in [(Settings::new("test"), true), (never, false)] {
+        tracing::dispatcher::with_default(&subscriber(&settings, &Lines::default()), || {
+            assert_eq!(span_context(&info_span!("work")).is_sampled(), sampled);
+        });
     }
 }

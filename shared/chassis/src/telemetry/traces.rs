@@ -70,6 +70,11 @@ impl Traces {
         &self.provider
     }
 
+    /// Whether spans go to a collector.
+    pub(super) fn exports(&self) -> bool {
+        self.runtime.is_some()
+    }
+
     /// Exports what has ended so far; a failure is the exporter's to report.
     pub(super) fn flush(&self) {
         drop(self.provider.force_flush());
@@ -77,7 +82,7 @@ impl Traces {
 
     /// Exports what is left and ends the export.
     pub(super) fn shutdown(self, deadline: Duration) {
-        if self.runtime.is_some() && self.provider.shutdown_with_timeout(deadline).is_err() {
+        if self.exports() && self.provider.shutdown_with_timeout(deadline).is_err() {
             tracing::warn!(
                 deadline_ms = deadline.as_millis(),
                 "last spans not exported"
@@ -99,7 +104,7 @@ impl fmt::Debug for Traces {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Traces")
-            .field("exports", &self.runtime.is_some())
+            .field("exports", &self.exports())
             .finish()
     }
 }
