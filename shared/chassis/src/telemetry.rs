@@ -96,8 +96,8 @@ impl TelemetryGuard {
 
 /// What gives our spans their traces: OpenTelemetry's layer where they are exported, and else only ids.
 ///
-/// *Source*: in a profile of a fleet that exports nothing, OpenTelemetry's layer took PERCENT of the
-/// services' time.
+/// *Source*: a fleet that exports nothing came to 4,355 and 4,321 deliveries/s with ids alone, and to
+/// 4,042 and 4,054 with OpenTelemetry's layer, in turns.
 fn span_layer<S>(traces: &Traces, settings: &Settings) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,

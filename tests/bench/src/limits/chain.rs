@@ -60,6 +60,11 @@ pub(crate) async fn rate(
     let count = arrived.load(Ordering::Relaxed) - from;
     let rate = f64::from(count) / since.elapsed().as_secs_f64();
     work.shutdown().await;
+    // Seen once, on a machine that had just started; a limit of nothing says nothing.
+    anyhow::ensure!(
+        count > 0,
+        "no message came through the queues in {measured:?}"
+    );
     for name in QUEUES {
         jetstream.delete_stream(name).await?;
     }

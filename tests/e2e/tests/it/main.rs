@@ -22,6 +22,8 @@ mod fan_out;
 mod fifo;
 mod hostile;
 mod hostile_answers;
+mod http2;
+mod http2_server;
 mod idempotency;
 mod import;
 mod lost_ack;

@@ -116,7 +116,7 @@ impl TlsFront {
     }
 }
 
-fn settings(authority: &Authority, clients: Option<&Authority>) -> ServerConfig {
+pub(crate) fn settings(authority: &Authority, clients: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
