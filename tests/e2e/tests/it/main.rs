@@ -36,6 +36,7 @@ mod own_tls;
 mod release;
 mod replay;
 mod retry;
+mod rights;
 mod shutdown;
 mod subscription;
 mod tls_front;
