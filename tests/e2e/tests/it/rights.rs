@@ -7,10 +7,15 @@ mod universe;
 use std::collections::BTreeSet;
 
 use async_nats::{Client, ConnectOptions};
+use futures::{StreamExt, TryStreamExt};
 use posthorn_bus::topology::{Bucket, Stream};
-use posthorn_bus::{Bus, BusConfig, Role};
+use posthorn_bus::{Bus, BusConfig, BusError, Role};
+use posthorn_chassis::Shutdown;
 use posthorn_chassis::env::Secret;
 use posthorn_e2e::binary;
+use posthorn_event_schema::{
+    ApplicationId, ApplicationSnapshot, OrganizationId, SchemaVersion, Uid,
+};
 use posthorn_harness::TestNats;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -142,13 +147,15 @@ fn config_of(nats: &TestNats, role: Role) -> BusConfig {
     config
 }
 
-/// Makes everything, each service with its own rights, all at once.
-async fn made_by_all(nats: &TestNats) {
+/// Makes everything, each service with its own rights, all at once; returns the services' connections.
+async fn made_by_all(nats: &TestNats) -> [Bus; 5] {
     let made = Role::ALL.map(async |role| {
         let bus = Bus::connect(&config_of(nats, role), role.name()).await?;
-        bus.ensure(&[role]).await
+        bus.ensure(&[role]).await?;
+        Ok::<_, BusError>(bus)
     });
-    futures::future::try_join_all(made).await.unwrap();
+    let made = futures::future::try_join_all(made).await.unwrap();
+    made.try_into().unwrap()
 }
 
 async fn client(nats: &TestNats, role: Role) -> Client {
@@ -199,4 +206,43 @@ async fn a_right_to_a_name_is_a_right_to_no_other() {
             "{subject} {body}"
         );
     }
+}
+
+/// So much that the server asks how far its readers are, and waits for their answers.
+#[tokio::test]
+async fn a_large_configuration_is_read_with_these_rights() {
+    const APPLICATIONS: i64 = 10_000;
+    let nats = start().await;
+    let [ingest, fanout, sender, _recorder, api] = made_by_all(&nats).await;
+    let bucket = api.config_bucket().await.unwrap();
+    let entries = (0..APPLICATIONS).map(|number| ApplicationSnapshot {
+        schema: SchemaVersion,
+        id: ApplicationId::parse(&format!("app_{number}")).unwrap(),
+        organization: OrganizationId::parse("org_1").unwrap(),
+        uid: Some(Uid::parse(&"u".repeat(200)).unwrap()),
+        throttle_rate: None,
+        version: number,
+        deleted: false,
+    });
+    let written = futures::stream::iter(entries).map(|entry| {
+        let bucket = &bucket;
+        async move { bucket.put_application(&entry).await }
+    });
+    written
+        .buffer_unordered(32)
+        .try_for_each(async |_written| Ok(()))
+        .await
+        .unwrap();
+    let shutdown = Shutdown::new();
+    for bus in [&ingest, &fanout, &sender, &api] {
+        let snapshot = bus.snapshot(&shutdown).await.unwrap();
+        assert_eq!(snapshot.revision(), APPLICATIONS.unsigned_abs());
+    }
+    let versions = bucket.versions().await.unwrap();
+    assert_eq!(versions.len(), 10_000);
+    assert!(
+        !nats.log_tail().contains("Violation"),
+        "{}",
+        nats.log_tail()
+    );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use posthorn_e2e::client::text;
 use posthorn_e2e::settings::now;
 use posthorn_e2e::stack::database;
-use posthorn_e2e::{Client, Fleet, Producer, Settings};
+use posthorn_e2e::{Client, Fleet, Producer, Role, Settings};
 use posthorn_harness::{Behaviour, Receiver, eventually};
 use serde_json::json;
 
@@ -33,34 +33,52 @@ impl Work {
         answer.body
     }
 
-    /// A NATS request, one over HTTP with a key, and one for later.
-    async fn doors(&self) {
-        let url = self.receiver.url("/doors");
-        self.client.application("doors").await;
-        self.endpoint("doors", json!({"url": url})).await;
-        let request = async || {
-            let event = r#"{"type":"a","data":1}"#;
-            let headers = [("Posthorn-Idempotency-Key", "once")];
-            let answer = self
-                .producer
-                .request_with("posthorn.publish.doors", &headers, event);
-            answer.await
-        };
-        let first = request().await;
-        assert!(first["id"].is_string(), "{first}");
-        assert_eq!(request().await["id"], first["id"]);
+    /// Each door, with keys that are used twice, and one event for later.
+    async fn doors(&self, name: &str) {
+        let app = name.replace(' ', "-");
+        let path = format!("/{app}");
+        let url = self.receiver.url(&path);
+        // It takes a moment until a server that was killed is back.
+        eventually(SOON, "an application", async || {
+            let settings = json!({"name": name, "uid": app});
+            let made = self.client.post("/app", &settings).await;
+            match made.status {
+                201 | 409 => Ok(()),
+                _ => Err(format!("{made:?}")),
+            }
+        })
+        .await;
+        self.endpoint(&app, json!({"url": url})).await;
+        let subject = format!("posthorn.events.{app}.a");
+        eventually(SOON, "a stored event", async || {
+            let event = r#"{"data":1}"#.into();
+            let stored = self.producer.try_publish(&subject, &[], event).await;
+            stored.then_some(()).ok_or_else(|| "no ack".to_owned())
+        })
+        .await;
+        // Then all services are there again.
+        self.receiver.wait_for(&path, 1, SOON).await;
+        let subject = format!("posthorn.publish.{app}");
+        let first = self.keyed(&subject).await;
+        assert_eq!(self.keyed(&subject).await, first);
         let due = now().plus(Duration::from_secs(2)).to_rfc3339_micros();
         let bodies = [
             json!({"eventType": "a", "eventId": "one", "payload": {}}),
             json!({"eventType": "a", "payload": {}, "deliverAt": due}),
         ];
         for body in &bodies {
-            let sent = self.client.post("/app/doors/msg", body).await;
+            let sent = self.client.post(&format!("/app/{app}/msg"), body).await;
             assert_eq!(sent.status, 202, "{sent:?}");
         }
-        let again = self.client.post("/app/doors/msg", &bodies[0]).await;
-        assert!(again.status == 202 || again.status == 409, "{again:?}");
-        self.receiver.wait_for("/doors", 3, SOON).await;
+        self.receiver.wait_for(&path, 4, SOON).await;
+    }
+
+    /// The id of an event with a key.
+    async fn keyed(&self, subject: &str) -> String {
+        let headers = [("Posthorn-Idempotency-Key", "once")];
+        let event = r#"{"type":"a","data":1}"#;
+        let answer = self.producer.request_with(subject, &headers, event).await;
+        text(&answer["id"])
     }
 
     /// Deliveries that are read from JOBS and WAITING in their order.
@@ -183,23 +201,35 @@ impl Work {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fleet_works_with_these_rights() {
-    let (nats, database, receiver) = tokio::join!(super::start(), database(), Receiver::start());
+    let (mut nats, database, receiver) =
+        tokio::join!(super::start(), database(), Receiver::start());
     let settings = Settings::new(&nats.url(), database.url())
         .with("POSTHORN_NATS_PASSWORD", PASSWORD)
         .with("POSTHORN_RETRY_SCHEDULE", "1s,1s,1s,1s,1s");
-    let fleet = Fleet::start(settings).await;
-    let mut second = fleet.another(posthorn_e2e::Role::Sender);
+    let mut fleet = Fleet::start(settings).await;
+    let mut second = fleet.another(Role::Sender);
     let producer = Producer::connect_as("producer", PASSWORD, &nats.url()).await;
     let work = Work {
         client: fleet.client(),
         producer,
         receiver,
     };
-    work.doors().await;
+    work.doors("before").await;
     work.in_order().await;
     work.at_a_rate().await;
     work.configuration().await;
     work.dashboard().await;
+    // Watches are made anew, and consumers that the server has forgotten.
+    nats.kill();
+    nats.restart().await;
+    work.doors("after a restart of nats").await;
+    assert_eq!(fleet.lines_with(REFUSED), [""; 0]);
+    // What is there is brought up to date.
+    for role in Role::ALL {
+        fleet.kill(role);
+        fleet.restart(role).await;
+    }
+    work.doors("after a restart of all").await;
     assert_eq!(fleet.lines_with(REFUSED), [""; 0]);
     second.sigterm();
     second.wait_exit_code(0, SOON).await;
