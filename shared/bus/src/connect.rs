@@ -197,7 +197,7 @@ async fn log_event(event: Event) {
         Event::Connected => tracing::info!("nats connection is up"),
         Event::Disconnected => tracing::warn!("nats connection is down, reconnecting"),
         // Such as a missing right: whoever asked merely gets no answer.
-        Event::ServerError(error) => tracing::warn!(error = %error, "refused by nats"),
+        Event::ServerError(error) => tracing::warn!(error = %error, "nats reports an error"),
         Event::SlowConsumer(id) => tracing::warn!(subscription = id, "nats subscription is slow"),
         other => tracing::debug!(event = %other, "nats event"),
     }

@@ -10,7 +10,8 @@
 //! In an upgrade, old and new processes of a service run side by side. What was made carries the
 //! revision of its description ([`REVISION`](topology::REVISION)), and an old process that starts
 //! again leaves alone what a newer one has made. Of the same revision, with other settings, the
-//! process that started last is right.
+//! process that started last is right. What others make is taken as it is, whatever its revision: a
+//! release only adds to it.
 
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use crate::{Bus, BusConfig, BusError};
 
 /// How long one request may go unanswered before it is repeated.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Pauses between two looks for what another service makes.
+/// Pauses before asking again, and between two looks for what another service makes.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -99,6 +100,7 @@ impl Setup<'_> {
             match ask().await {
                 Err(error) if error.is_unanswered() && Instant::now() < deadline => {
                     tracing::info!(reason = error_chain::chain(&error), "asking nats again");
+                    sleep(FIRST_PAUSE).await;
                 }
                 outcome => return outcome,
             }

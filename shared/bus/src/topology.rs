@@ -255,8 +255,8 @@ impl Reader {
     /// Whether what was handed out may be forgotten when nats-server restarts.
     ///
     /// A work queue keeps what was not acked, so a consumer made anew hands out all of that once
-    /// more, and nothing else; [`Bus::messages`] and [`Bus::partition`] make it. EVENTS keeps a
-    /// message only for the consumers that it has: theirs must not go.
+    /// more, and nothing else; whoever reads it makes it. EVENTS keeps a message only for the consumers
+    /// that it has: theirs must not go.
     ///
     /// *Source*: with JOBS' 64 consumers on disk, writing their states was 36 % of nats-server's
     /// time, and at 1,000 deliveries/s to 1,000 endpoints p99 was 160 ms instead of 9 ms.

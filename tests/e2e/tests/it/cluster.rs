@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::WHOLE_MACHINE;
-use crate::rights::{PASSWORD, accounts};
+use crate::rights::{PASSWORD, REFUSED, accounts};
 use posthorn_e2e::load::Tally;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Client, Load, Producer, Role, Settings, binary, report};
@@ -181,7 +181,9 @@ async fn a_cluster_loses_a_nats_server_a_sender_and_a_fanout_and_no_event() {
             cluster.kill(Role::Ingest);
         })
         .await;
-    for (_, process) in &mut cluster.processes {
+    for (role, process) in &mut cluster.processes {
+        let log = process.stdout() + &process.stderr();
+        assert!(!log.contains(REFUSED), "{role:?} lacks a right: {log}");
         process.sigterm();
     }
     for (_, process) in &mut cluster.processes {

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+pub(crate) use fleet::REFUSED;
 use table::{RIGHTS, all_of};
 use universe::universe;
 

@@ -14,7 +14,7 @@ use super::PASSWORD;
 use crate::SOON;
 
 /// What a service logs when NATS refuses it something.
-const REFUSED: &str = "refused by nats";
+pub(crate) const REFUSED: &str = "Permissions Violation";
 
 struct Work {
     client: Client,
