@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use posthorn_api::Api;
+use posthorn_bus::Role;
 use posthorn_bus::backlog::Stage;
 use posthorn_chassis::{BoxError, Context, Service, Shutdown, error_chain};
 use posthorn_fanout::Fanout;
@@ -44,7 +45,7 @@ pub(crate) struct All {
 impl All {
     /// Builds all services; the database is migrated as soon as it answers.
     pub(crate) async fn build(fleet: Fleet, context: &Context) -> Result<Self, BoxError> {
-        let bus = connect(&fleet.bus, "all", &Stage::ALL, context).await?;
+        let bus = connect(&fleet.bus, "all", &Role::ALL, &Stage::ALL, context).await?;
         let store = Store::connect(&fleet.store)?;
         migrate_now_or_soon(fleet.store, context).await;
         let door = HttpDoor::build(&fleet.ingest, fleet.tokens.clone(), &bus, context).await?;

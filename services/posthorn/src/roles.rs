@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use posthorn_api::{Api, ApiConfig};
 use posthorn_bus::backlog::{self, Stage};
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_chassis::{BoxError, Context, Env, Service};
 use posthorn_fanout::{Fanout, FanoutConfig};
 use posthorn_ingest::{HttpDoor, Ingest, IngestConfig};
@@ -33,17 +33,18 @@ where
     }
 }
 
-/// Connects to NATS and makes sure that all streams exist.
+/// Connects to NATS, and makes sure that the streams exist which these roles make and need.
 ///
 /// From then on the process shows what waits at the stages that it works at.
 pub(crate) async fn connect(
     config: &BusConfig,
     process: &str,
+    roles: &[Role],
     stages: &'static [Stage],
     context: &Context,
 ) -> Result<Bus, BoxError> {
     let bus = Bus::connect(config, process).await?;
-    bus.ensure().await?;
+    bus.ensure(roles).await?;
     // The last acks are on their way when the last task ends.
     let flushed = bus.clone();
     context
@@ -67,7 +68,7 @@ pub(crate) fn ingest(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, tokens, config), context| {
-            let bus = connect(&bus, "ingest", &[Stage::Ingest], &context).await?;
+            let bus = connect(&bus, "ingest", &[Role::Ingest], &[Stage::Ingest], &context).await?;
             Ingest::build(&config, tokens, bus, &context).await
         },
     )
@@ -80,7 +81,7 @@ pub(crate) fn fanout(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, config), context| {
-            let bus = connect(&bus, "fanout", &[Stage::Fanout], &context).await?;
+            let bus = connect(&bus, "fanout", &[Role::Fanout], &[Stage::Fanout], &context).await?;
             Fanout::build(&config, bus, &context).await
         },
     )
@@ -93,7 +94,7 @@ pub(crate) fn sender(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, config), context| {
-            let bus = connect(&bus, "sender", &[Stage::Sender], &context).await?;
+            let bus = connect(&bus, "sender", &[Role::Sender], &[Stage::Sender], &context).await?;
             Sender::build(&config, bus, &context).await
         },
     )
@@ -112,7 +113,14 @@ pub(crate) fn recorder(print_config: bool) -> ExitCode {
         print_config,
         read,
         async |(bus, store, config), context| {
-            let bus = connect(&bus, "recorder", &[Stage::Recorder], &context).await?;
+            let bus = connect(
+                &bus,
+                "recorder",
+                &[Role::Recorder],
+                &[Stage::Recorder],
+                &context,
+            )
+            .await?;
             let store = Store::connect(&store)?;
             Recorder::build(&config, bus, store, &context).await
         },
@@ -138,7 +146,7 @@ pub(crate) fn api(print_config: bool) -> ExitCode {
         api: ApiConfig::from_env(env),
     };
     start("api", print_config, read, async |role: ApiRole, context| {
-        let bus = connect(&role.bus, "api", &[], &context).await?;
+        let bus = connect(&role.bus, "api", &[Role::Api], &[], &context).await?;
         let store = Store::connect(&role.store)?;
         let door = HttpDoor::build(&role.ingest, role.tokens.clone(), &bus, &context).await?;
         Api::build(&role.api, role.tokens, bus, store, door.router(), &context).await

@@ -25,7 +25,7 @@ pub struct BusConfig {
     /// Most bytes of each stream that holds work; 0 sets no limit beside the server's own.
     /// JetStream reserves a limit, so five of them must fit into its storage.
     pub stream_max_bytes: usize,
-    /// How long a process waits for NATS at its start.
+    /// How long a process waits for NATS at its start, and for what other services make there.
     pub connect_timeout: Duration,
     /// How long a publish waits for its ack. A full or lost store shows as silence, never as an
     /// error, so this bounds how long a producer waits for its 503.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::publisher::JOB_BYTES_IN_FLIGHT;
 use crate::rejection::LogLimit;
-use crate::{BusConfig, BusError, outcomes};
+use crate::{BusConfig, BusError, Role, outcomes};
 
 /// The oldest nats-server that Posthorn runs on: atomic batches, message schedules, per-key TTL.
 pub const OLDEST_SERVER: &str = "2.12.0";
@@ -36,6 +36,9 @@ pub struct Bus {
 
 impl Bus {
     /// Connects and checks the server's version; streams are not touched ([`Bus::ensure`]).
+    ///
+    /// `process` names the connection. Answers and messages come to an inbox of the service's own, so
+    /// that the rights on NATS can keep everybody else away from it.
     ///
     /// The connection then lives as long as the process: it reconnects for ever, and what is asked
     /// of it meanwhile waits or times out.
@@ -133,6 +136,7 @@ async fn connect_within(config: &BusConfig, process: &str) -> Result<Client, Bus
 async fn options(config: &BusConfig, process: &str) -> Result<ConnectOptions, BusError> {
     let mut options = ConnectOptions::new()
         .name(format!("posthorn-{process}"))
+        .custom_inbox_prefix(inbox(process))
         .max_reconnects(None)
         .reconnect_delay_callback(|attempts| {
             let doubled = Duration::from_millis(20 << attempts.min(6));
@@ -154,6 +158,16 @@ async fn options(config: &BusConfig, process: &str) -> Result<ConnectOptions, Bu
             read.map_err(|error| BusError::setup("the NATS credentials file")(error.into()))?;
     }
     Ok(options)
+}
+
+/// Where answers to a process come: `_INBOX_<service>.…`, and for a client that is no service where
+/// those of all clients do.
+fn inbox(process: &str) -> String {
+    let mut roles = Role::ALL.into_iter().map(Role::name);
+    match roles.find(|role| *role == process) {
+        Some(role) => format!("_INBOX_{role}"),
+        None => "_INBOX".to_owned(),
+    }
 }
 
 fn addresses(config: &BusConfig) -> Vec<String> {
@@ -182,6 +196,8 @@ async fn log_event(event: Event) {
     match event {
         Event::Connected => tracing::info!("nats connection is up"),
         Event::Disconnected => tracing::warn!("nats connection is down, reconnecting"),
+        // Such as a missing right: whoever asked merely gets no answer.
+        Event::ServerError(error) => tracing::warn!(error = %error, "nats reports an error"),
         Event::SlowConsumer(id) => tracing::warn!(subscription = id, "nats subscription is slow"),
         other => tracing::debug!(event = %other, "nats event"),
     }

@@ -13,8 +13,8 @@ use posthorn_event_schema::{Partition as PartitionNumber, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::pull::Pulled;
-use crate::topology::{self, Reader};
-use crate::{Bus, BusError};
+use crate::topology::Reader;
+use crate::{Bus, BusError, ensure};
 
 /// Pause before a broken subscription is made anew.
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
@@ -66,7 +66,7 @@ async fn consumer(bus: &Bus, reader: Reader) -> Result<PullConsumer, BusError> {
         Ok(consumer) => Ok(consumer),
         Err(error) if is_missing(&error) => {
             tracing::info!(reader = reader.name(), stream, "consumer made anew");
-            topology::make_reader(&bus.jetstream, reader).await
+            ensure::make_reader(&bus.jetstream, reader).await
         }
         Err(error) => {
             let what = format!("consumer {} of {stream}", reader.name());
@@ -75,7 +75,7 @@ async fn consumer(bus: &Bus, reader: Reader) -> Result<PullConsumer, BusError> {
     }
 }
 
-fn is_missing(error: &ConsumerError) -> bool {
+pub(crate) fn is_missing(error: &ConsumerError) -> bool {
     match error.kind() {
         ConsumerErrorKind::JetStream(error) => {
             error.error_code() == jetstream::ErrorCode::CONSUMER_NOT_FOUND

@@ -38,6 +38,14 @@ pub enum BusError {
         #[source]
         cause: Cause,
     },
+    /// A stream, consumer or bucket that another service makes is not there.
+    #[error("{what} does not exist, and {maker} has not made it in time: is {maker} running?")]
+    NotMade {
+        /// Which.
+        what: String,
+        /// The service that makes it.
+        maker: &'static str,
+    },
     /// A request to JetStream failed.
     #[error("cannot {doing}")]
     Request {
@@ -74,19 +82,25 @@ impl BusError {
                 return matches!(error.kind(), TimedOut | NoResponders);
             }
             if let Some(error) = cause.downcast_ref::<jetstream::context::CreateStreamError>() {
-                use jetstream::context::CreateStreamErrorKind::{JetStreamUnavailable, TimedOut};
-                if matches!(error.kind(), TimedOut | JetStreamUnavailable) {
-                    return true;
+                use jetstream::context::CreateStreamErrorKind::{
+                    JetStream, JetStreamUnavailable, TimedOut,
+                };
+                match error.kind() {
+                    TimedOut | JetStreamUnavailable => return true,
+                    JetStream(error) => return is_leaderless(&error),
+                    _ => {}
                 }
             }
             if let Some(error) = cause.downcast_ref::<jetstream::stream::ConsumerError>() {
-                use jetstream::stream::ConsumerErrorKind::TimedOut;
-                if matches!(error.kind(), TimedOut) {
-                    return true;
+                use jetstream::stream::ConsumerErrorKind::{JetStream, TimedOut};
+                match error.kind() {
+                    TimedOut => return true,
+                    JetStream(error) => return is_leaderless(&error),
+                    _ => {}
                 }
             }
             if let Some(error) = cause.downcast_ref::<jetstream::Error>() {
-                return error.error_code() == jetstream::ErrorCode::CLUSTER_NOT_AVAILABLE;
+                return is_leaderless(error);
             }
             next = cause.source();
         }
@@ -107,6 +121,11 @@ impl BusError {
             cause: cause.into(),
         }
     }
+}
+
+/// Whether a cluster has no leader yet.
+fn is_leaderless(error: &jetstream::Error) -> bool {
+    error.error_code() == jetstream::ErrorCode::CLUSTER_NOT_AVAILABLE
 }
 
 /// Why a message was not stored, as far as we know.

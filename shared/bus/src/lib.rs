@@ -1,6 +1,7 @@
 //! JetStream, and the only door to it: subjects, acks and trace headers are written once, here.
 //!
-//! - [`topology`]: streams, consumers and buckets as data, made to exist by [`Bus::ensure`].
+//! - [`topology`]: streams, consumers and buckets as data; [`Role`]: who makes which of them, by
+//!   [`Bus::ensure`].
 //! - [`publisher`]: typed publishes that return once the message is stored.
 //! - [`rejection`]: refused input, kept with its reason; [`rejected`]: reading it.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
@@ -25,6 +26,7 @@ mod config;
 pub mod config_bucket;
 mod connect;
 pub mod consumer;
+mod ensure;
 mod error;
 pub mod fleet;
 pub mod idempotency;
@@ -38,6 +40,7 @@ pub mod pull;
 pub mod rejected;
 pub mod rejection;
 pub mod requests;
+mod role;
 pub mod slots;
 pub mod snapshot;
 pub mod topology;
@@ -50,3 +53,4 @@ pub use consumer::{Message, Messages, Partition as JobPartition};
 pub use error::{BusError, NotStored, PublishError};
 pub use publisher::Stored;
 pub use rejection::Refused;
+pub use role::Role;

@@ -1,22 +1,34 @@
-//! Streams, consumers and buckets as data, and one idempotent act that makes them exist.
-//!
-//! Every process may call [`Bus::ensure`] at its start: it creates what is missing and updates what
-//! differs, and leaves alone what is right.
+//! Streams, consumers and buckets as data. [`Role`](crate::Role) says who makes which of them, and
+//! [`Bus::ensure`](crate::Bus::ensure) does it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
-use async_nats::jetstream::context::{ContextBuilder, CreateStreamError, CreateStreamErrorKind};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{
-    Config as StreamConfig, ConsumerError, ConsumerErrorKind, DiscardPolicy, Republish,
-    RetentionPolicy,
+    Config as StreamConfig, DiscardPolicy, Republish, RetentionPolicy,
 };
-use async_nats::jetstream::{self, ErrorCode, kv};
-use posthorn_chassis::error_chain;
 use posthorn_event_schema::{Partition, subject};
-use tokio::time::Instant;
 
-use crate::{Bus, BusConfig, BusError};
+use crate::BusConfig;
+
+/// Which description of streams, buckets and consumers this is: to be raised with every change of
+/// what one of them is like, so that a process of an older build leaves alone what a newer one made.
+pub const REVISION: u32 = 1;
+/// The key of the revision in the metadata of whatever was made.
+const REVISION_KEY: &str = "posthorn.revision";
+
+fn metadata() -> HashMap<String, String> {
+    HashMap::from([(REVISION_KEY.to_owned(), REVISION.to_string())])
+}
+
+/// Whether a newer build made this. What has no revision is older than all that have.
+pub(crate) fn is_newer(metadata: &HashMap<String, String>) -> bool {
+    let revision = metadata
+        .get(REVISION_KEY)
+        .and_then(|text| text.parse::<u32>().ok());
+    revision.is_some_and(|revision| revision > REVISION)
+}
 
 /// A stream of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +49,13 @@ pub enum Stream {
     Rejected,
 }
 
-/// How long one request to make something may go unanswered before it is repeated.
-const SETUP_ANSWER: Duration = Duration::from_secs(5);
-
 /// How long refused input is kept.
 pub const REJECTED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Most bytes of refused input: a stranger's garbage must not take the room of events. JetStream
 /// reserves it, so a server that has less to give gets a smaller REJECTED.
 pub const REJECTED_MAX_BYTES: i64 = 1024 * 1024 * 1024;
 /// A server without even so much to give is too small.
-const REJECTED_LEAST_BYTES: i64 = 1024 * 1024;
+pub(crate) const REJECTED_LEAST_BYTES: i64 = 1024 * 1024;
 
 /// How long INBOX itself recognises a repeated `Nats-Msg-Id`: the shortest time that nats-server
 /// takes.
@@ -106,7 +115,7 @@ impl Stream {
         }
     }
 
-    fn config(self, bus: &BusConfig) -> StreamConfig {
+    pub(crate) fn config(self, bus: &BusConfig) -> StreamConfig {
         // `discard: new`: a stream at a limit refuses, it never drops what it has. REJECTED alone
         // lets its oldest go. SCHEDULED must not have a limit: the server takes no schedules into a
         // stream that refuses, and one that drops would drop them.
@@ -134,6 +143,7 @@ impl Stream {
             allow_rollup: self == Self::Scheduled,
             // The waiting room and rejected input are read by sequence and subject.
             allow_direct: matches!(self, Self::Waiting | Self::Rejected),
+            metadata: metadata(),
             ..StreamConfig::default()
         }
     }
@@ -221,7 +231,7 @@ impl Reader {
         }
     }
 
-    fn config(self) -> pull::Config {
+    pub(crate) fn config(self) -> pull::Config {
         let filter_subject = match self {
             Self::Sender(partition) => subject::jobs_of(partition),
             Self::FanoutScheduled => subject::SCHEDULED_DUE_FILTER.to_owned(),
@@ -237,6 +247,7 @@ impl Reader {
             max_deliver: -1,
             max_ack_pending: MAX_ACK_PENDING,
             memory_storage: self.is_forgettable(),
+            metadata: metadata(),
             ..pull::Config::default()
         }
     }
@@ -244,12 +255,12 @@ impl Reader {
     /// Whether what was handed out may be forgotten when nats-server restarts.
     ///
     /// A work queue keeps what was not acked, so a consumer made anew hands out all of that once
-    /// more, and nothing else; [`Bus::messages`] and [`Bus::partition`] make it. EVENTS keeps a
-    /// message only for the consumers that it has: theirs must not go.
+    /// more, and nothing else; whoever reads it makes it. EVENTS keeps a message only for the consumers
+    /// that it has: theirs must not go.
     ///
     /// *Source*: with JOBS' 64 consumers on disk, writing their states was 36 % of nats-server's
     /// time, and at 1,000 deliveries/s to 1,000 endpoints p99 was 160 ms instead of 9 ms.
-    fn is_forgettable(self) -> bool {
+    pub(crate) fn is_forgettable(self) -> bool {
         self.stream().retention() == RetentionPolicy::WorkQueue
     }
 }
@@ -282,144 +293,60 @@ impl Bucket {
         }
     }
 
-    fn config(self, bus: &BusConfig) -> kv::Config {
+    /// The stream behind it. *Source*: NATS' ADR-8, by which clients know buckets.
+    #[must_use]
+    pub fn stream_name(self) -> String {
+        format!("KV_{}", self.name())
+    }
+
+    pub(crate) fn config(self, bus: &BusConfig) -> StreamConfig {
         let max_age = match self {
             Self::Config => Duration::ZERO,
             Self::Idempotency => bus.idempotency_window,
             Self::Senders => MEMBER_TTL,
         };
-        kv::Config {
-            bucket: self.name().to_owned(),
-            history: 1,
+        // As async-nats would make it, which asks for the account's limits first: a right that nobody
+        // needs for anything else.
+        StreamConfig {
+            name: self.stream_name(),
+            subjects: vec![format!("$KV.{}.>", self.name())],
+            discard: DiscardPolicy::New,
+            max_messages_per_subject: 1,
             max_age,
             num_replicas: bus.replicas,
-            ..kv::Config::default()
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            metadata: metadata(),
+            ..StreamConfig::default()
         }
     }
 }
 
-impl Bus {
-    /// Makes all streams, consumers and buckets exist as this build describes them.
-    ///
-    /// Doing it twice, or in several processes at once, changes nothing.
-    ///
-    /// # Errors
-    /// [`BusError::Setup`] names what could not be created or updated, for instance because an
-    /// existing stream of the same name has another retention.
-    pub async fn ensure(&self) -> Result<(), BusError> {
-        let asking = ContextBuilder::new()
-            .timeout(SETUP_ANSWER)
-            .build(self.client.as_ref().clone());
-        let (asking, patience) = (&asking, self.config.connect_timeout);
-        for stream in Stream::ALL {
-            until_answered(patience, || ensure_stream(asking, stream, &self.config)).await?;
-        }
-        for bucket in Bucket::ALL {
-            let make = || ensure_bucket(asking, bucket, &self.config);
-            until_answered(patience, make).await?;
-        }
-        let consumers = Reader::all()
-            .map(|reader| until_answered(patience, move || ensure_reader(asking, reader)));
-        futures::future::try_join_all(consumers).await?;
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream::consumer::IntoConsumerConfig;
+    use serde_json::{Value, json};
 
-/// Asks again for as long as there is no answer.
-///
-/// A cluster that has no leader yet lets requests fall without a word, so waiting longer for the first
-/// answer would not help; shown by `a_cluster_loses_a_nats_server_a_sender_and_a_fanout_and_no_event`.
-async fn until_answered<F>(patience: Duration, ask: impl Fn() -> F) -> Result<(), BusError>
-where
-    F: Future<Output = Result<(), BusError>>,
-{
-    let deadline = Instant::now() + patience;
-    loop {
-        match ask().await {
-            Err(error) if error.is_unanswered() && Instant::now() < deadline => {
-                tracing::info!(reason = error_chain::chain(&error), "asking nats again");
-            }
-            outcome => return outcome,
-        }
-    }
-}
+    use super::*;
 
-async fn ensure_bucket(
-    jetstream: &jetstream::Context,
-    bucket: Bucket,
-    bus: &BusConfig,
-) -> Result<(), BusError> {
-    let made = jetstream
-        .create_or_update_key_value(bucket.config(bus))
-        .await;
-    made.map(drop)
-        .map_err(|error| BusError::setup(format!("bucket {}", bucket.name()))(error.into()))
-}
-
-async fn ensure_stream(
-    jetstream: &jetstream::Context,
-    stream: Stream,
-    bus: &BusConfig,
-) -> Result<(), BusError> {
-    let mut config = stream.config(bus);
-    loop {
-        let made = jetstream.create_or_update_stream(config.clone()).await;
-        let Err(error) = made else { return Ok(()) };
-        let smaller = config.max_bytes / 2;
-        if stream != Stream::Rejected || smaller < REJECTED_LEAST_BYTES || !lacks_room(&error) {
-            let what = format!("stream {}", stream.name());
-            return Err(BusError::setup(what)(error.into()));
-        }
-        tracing::warn!(
-            wanted_bytes = config.max_bytes,
-            limit_bytes = smaller,
-            "nats has not enough storage to reserve for rejected input, less of it is kept"
+    #[test]
+    fn a_description_changes_only_with_the_revision() {
+        let bus = BusConfig::for_url("nats://127.0.0.1");
+        // With one sender for all, and the revision in each.
+        let readers = Reader::all().take(6);
+        let described = json!({
+            "streams": Stream::ALL.map(|stream| stream.config(&bus)),
+            "buckets": Bucket::ALL.map(|bucket| bucket.config(&bus)),
+            "consumers": readers
+                .map(|reader| reader.config().into_consumer_config())
+                .collect::<Vec<_>>(),
+        });
+        let known = include_str!("../../../tests/fixtures/jetstream/described.json");
+        let known: Value = serde_json::from_str(known).unwrap();
+        assert!(
+            described == known,
+            "raise REVISION, and then write into described.json:\n{described:#}"
         );
-        config.max_bytes = smaller;
     }
-}
-
-/// Whether the server has less storage to reserve than the stream asks for.
-fn lacks_room(error: &CreateStreamError) -> bool {
-    match error.kind() {
-        CreateStreamErrorKind::JetStream(error) => matches!(
-            error.error_code(),
-            ErrorCode::STORAGE_RESOURCES_EXCEEDED | ErrorCode::INSUFFICIENT_RESOURCES
-        ),
-        _ => false,
-    }
-}
-
-async fn ensure_reader(jetstream: &jetstream::Context, reader: Reader) -> Result<(), BusError> {
-    make_reader(jetstream, reader).await.map(drop)
-}
-
-/// Whether the server refuses to change where the state of a consumer is kept: nats-server 2.15.1 does
-/// ("storage type can not be updated"); 2.12.3 takes the change and follows it after a restart.
-fn keeps_its_storage(error: &ConsumerError) -> bool {
-    match error.kind() {
-        ConsumerErrorKind::JetStream(error) => error.error_code() == ErrorCode::CONSUMER_CREATE,
-        _ => false,
-    }
-}
-
-/// Makes a consumer exist as this build describes it.
-pub(crate) async fn make_reader(
-    jetstream: &jetstream::Context,
-    reader: Reader,
-) -> Result<PullConsumer, BusError> {
-    let stream = reader.stream().name();
-    let make = |config| jetstream.create_consumer_on_stream(config, stream);
-    let made = match make(reader.config()).await {
-        Err(error) if reader.is_forgettable() && keeps_its_storage(&error) => {
-            // As an earlier release made it. Nothing is wrong with it, it only costs more.
-            let mut on_disk = reader.config();
-            on_disk.memory_storage = false;
-            make(on_disk).await
-        }
-        made => made,
-    };
-    made.map_err(|error| {
-        BusError::setup(format!("consumer {} of {stream}", reader.name()))(error.into())
-    })
 }

@@ -150,6 +150,18 @@ impl Fleet {
         }
     }
 
+    /// The lines of all logs that have a text in them.
+    #[must_use]
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        let logs = self.processes.values();
+        let logs: Vec<_> = logs
+            .map(|process| process.stdout() + &process.stderr())
+            .collect();
+        let lines = logs.iter().flat_map(|log| log.lines());
+        let found = lines.filter(|line| line.contains(text));
+        found.map(str::to_owned).collect()
+    }
+
     /// The ends of all logs, for a failure's message.
     #[must_use]
     pub fn log_tails(&self) -> String {
@@ -174,7 +186,13 @@ impl Fleet {
     }
 }
 
+/// Where NATS wants passwords, each service is a user of its own.
 fn start(settings: &Settings, role: Role) -> Process {
+    let mut settings = settings.clone();
+    let mut known = settings.pairs().iter();
+    if known.any(|(key, _)| key == "POSTHORN_NATS_PASSWORD") {
+        settings = settings.with("POSTHORN_NATS_USER", role.name());
+    }
     Process::builder(binary::posthorn())
         .arg(role.name())
         .envs(settings.pairs().iter().cloned())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use posthorn_api::{Api, ApiConfig};
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_chassis::telemetry::{self, TelemetryGuard};
 use posthorn_chassis::{Admin, BoxError, Context, RunError, Service, Shutdown};
 use posthorn_fanout::{Fanout, FanoutConfig};
@@ -83,7 +83,7 @@ impl Stack {
         let settings = adjust(Settings::new(&nats.url(), database.url()));
         let bus = Bus::connect(&BusConfig::from_env(&mut settings.env()), "test").await;
         let bus = bus.expect("a connection");
-        bus.ensure().await.expect("the streams");
+        bus.ensure(&Role::ALL).await.expect("the streams");
         let store = Store::connect(&StoreConfig::from_env(&mut settings.env()));
         let store = store.expect("a pool");
         let outer = Shutdown::new();

@@ -2,7 +2,7 @@
 //! step of the fleet is tested with.
 
 use async_nats::jetstream::{kv, stream};
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_harness::TestNats;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ impl Streams {
         let mut config = BusConfig::for_url(&nats.url());
         adjust(&mut config);
         let bus = Bus::connect(&config, "test").await.expect("a connection");
-        bus.ensure().await.expect("the streams");
+        bus.ensure(&Role::ALL).await.expect("the streams");
         let producer = Producer::connect(&nats.url()).await;
         Self {
             nats,

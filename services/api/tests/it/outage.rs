@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_chassis::Context;
 use posthorn_event_schema::OrganizationId;
 use posthorn_harness::{DedicatedPostgres, TestNats, eventually};
@@ -22,7 +22,7 @@ async fn the_api_starts_without_postgresql_and_serves_once_it_is_there() {
     let bus = Bus::connect(&BusConfig::for_url(&nats.url()), "test")
         .await
         .unwrap();
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     let (tokens, context) = (TokenKey::new("a secret"), Context::new());
     let store = Store::connect(&config).unwrap();
     let address = serve(&tokens, &bus, &store, &context).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::post;
 use posthorn_api::{Api, ApiConfig};
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_chassis::{Context, Env, Service};
 use posthorn_event_schema::{ApplicationId, EndpointId, OrganizationId, Timestamp};
 use posthorn_harness::{TestDatabase, TestNats};
@@ -49,7 +49,7 @@ impl World {
         let bus = Bus::connect(&BusConfig::for_url(&nats.url()), "test")
             .await
             .unwrap();
-        bus.ensure().await.unwrap();
+        bus.ensure(&Role::ALL).await.unwrap();
         let tokens = TokenKey::new(JWT_SECRET);
         let context = Context::new();
         let address = serve(&tokens, &bus, &store, &context).await;

@@ -7,7 +7,7 @@ mod several;
 use std::time::Duration;
 
 use bytes::Bytes;
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_chassis::{Context, Service, metric};
 use posthorn_event_schema::{
     ApplicationId, Event, EventId, EventMeta, EventType, OrganizationId, SchemaVersion, Timestamp,
@@ -41,7 +41,7 @@ impl Stack {
         let bus = Bus::connect(&BusConfig::for_url(&nats.url()), "test")
             .await
             .unwrap();
-        bus.ensure().await.unwrap();
+        bus.ensure(&Role::ALL).await.unwrap();
         let context = Context::new();
         let config = RecorderConfig::default();
         let recorder = Recorder::build(&config, bus.clone(), store.clone(), &context)

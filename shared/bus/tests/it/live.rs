@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posthorn_bus::Role;
 use posthorn_event_schema::{Outcome, Timestamp};
 use tokio::time::timeout;
 
@@ -44,7 +45,7 @@ async fn a_stream_of_an_older_build_begins_to_be_seen() {
     let (nats, bus) = crate::start().await;
     crate::samples::forget_republish(&nats).await;
     bus.publish_outcome(&outcome(1)).await.unwrap();
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     let (mut live, last) = bus.live_outcomes().await.unwrap();
     bus.publish_outcome(&outcome(2)).await.unwrap();
     let seen = timeout(SOON, live.next()).await.unwrap().unwrap();

@@ -4,6 +4,7 @@
 
 mod backlog;
 mod config;
+mod ensure;
 mod idempotency;
 mod jobs;
 mod live;
@@ -14,14 +15,17 @@ mod samples;
 mod streams;
 mod waiting;
 
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_harness::TestNats;
+
+/// How long something that happens at once may take on a busy machine.
+const SOON: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A server of the test's own with everything in it.
 async fn start() -> (TestNats, Bus) {
     let nats = TestNats::start().await;
     let bus = connect(&nats).await;
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     (nats, bus)
 }
 

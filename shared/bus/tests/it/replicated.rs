@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use posthorn_bus::{Bus, BusConfig};
+use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_event_schema::{DeliveryJob, Partition};
 use posthorn_harness::TestNatsCluster;
 
@@ -20,7 +20,7 @@ async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
     config.replicas = 3;
     config.connect_timeout = Duration::from_secs(120);
     let bus = Bus::connect(&config, "test").await.unwrap();
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     let endpoint = samples::endpoint("a");
     let jobs = (0..JOBS).map(|n| samples::job(&format!("event_{n}"), &endpoint));
     bus.publish_jobs(jobs.collect()).await.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer::pull};
 use posthorn_bus::topology::{self, Reader, Stream};
-use posthorn_bus::{Bus, BusConfig, BusError, JobPartition, PublishError};
+use posthorn_bus::{Bus, BusConfig, BusError, JobPartition, PublishError, Role};
 use posthorn_event_schema::{DeliveryJob, Event, Outcome, Partition};
 use posthorn_harness::TestNats;
 
@@ -15,12 +15,12 @@ async fn everything_is_made_once_however_many_processes_try() {
     let (nats, bus) = crate::start().await;
     let others = futures::future::join_all((0..4).map(|_| async {
         let other = crate::connect(&nats).await;
-        other.ensure().await
+        other.ensure(&Role::ALL).await
     }));
     for outcome in others.await {
         outcome.unwrap();
     }
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     for reader in Reader::all().take(5) {
         bus.messages(reader, 1).await.unwrap();
     }
@@ -37,8 +37,8 @@ async fn a_server_with_little_storage_keeps_less_refused_input() {
     })
     .await;
     let bus = crate::connect(&nats).await;
-    bus.ensure().await.unwrap();
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     bus.publish_event(&samples::event("event_1")).await.unwrap();
     let size = stream_max_bytes(&nats, "REJECTED").await;
     assert_eq!(size, topology::REJECTED_MAX_BYTES / 4);
@@ -48,12 +48,12 @@ async fn a_server_with_little_storage_keeps_less_refused_input() {
 async fn streams_have_the_limits_that_are_set() {
     let nats = TestNats::start().await;
     let bus = crate::connect(&nats).await;
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     assert_eq!(stream_max_bytes(&nats, "EVENTS").await, -1);
     let mut config = BusConfig::for_url(&nats.url());
     config.stream_max_bytes = 1024 * 1024;
     let bus = Bus::connect(&config, "test").await.unwrap();
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     for stream in ["INBOX", "EVENTS", "JOBS", "WAITING", "OUTCOMES"] {
         assert_eq!(stream_max_bytes(&nats, stream).await, 1024 * 1024);
     }
@@ -236,7 +236,7 @@ async fn a_queues_readers_are_made_anew_after_a_crash_of_the_server() {
 async fn readers_that_an_earlier_release_kept_on_disk_stay_as_they_are() {
     let nats = TestNats::start().await;
     let bus = crate::connect(&nats).await;
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     let inbox = stream(&nats, "INBOX").await;
     let config = async || inbox.get_consumer::<pull::Config>("ingest").await.unwrap();
     let mut earlier = config().await.cached_info().config.clone();
@@ -245,7 +245,7 @@ async fn readers_that_an_earlier_release_kept_on_disk_stay_as_they_are() {
     inbox.delete_consumer("ingest").await.unwrap();
     inbox.create_consumer(earlier).await.unwrap();
 
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     let kept = config().await;
     assert!(!kept.cached_info().config.memory_storage);
 }
@@ -278,7 +278,7 @@ async fn a_reader_that_nobody_answered_asks_again_at_once() {
     let nothing = tokio::time::timeout(Duration::from_millis(300), messages.next()).await;
     assert!(nothing.is_err(), "a message of a consumer that is gone");
 
-    bus.ensure().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
     bus.publish_event(&samples::event("event_1")).await.unwrap();
     let next = tokio::time::timeout(Duration::from_secs(30), messages.next()).await;
     assert_eq!(

@@ -38,6 +38,7 @@ mod own_tls;
 mod release;
 mod replay;
 mod retry;
+mod rights;
 mod shutdown;
 mod subscription;
 mod tls_front;
