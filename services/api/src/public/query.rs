@@ -17,6 +17,15 @@ pub struct PageQuery {
     iterator: Option<String>,
 }
 
+/// Which endpoints a message is explained for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct ExplainQuery {
+    /// `true`: only those that the message went to, or is to go to; `false`: only the others.
+    receivers: Option<bool>,
+}
+
 /// The order of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
