@@ -60,3 +60,22 @@ walk('an organisation sees what the server keeps', async ({ browser, page, token
   await page.getByText('90 days').waitFor()
   await page.getByText('are disabled after 5 d').waitFor()
 })
+
+walk('an event shows who gets it, and the many who do not on pages of their own', async (around) => {
+  const { browser, page, token, receiver, api } = around
+  await api.app('Acme', 'acme')
+  await api.post('/event-type', { name: 'other', description: '' })
+  for (let n = 0; n < 60; n += 1) await api.endpoint('acme', `${receiver.url}/other/${n}`, { eventTypes: ['other'] })
+  await api.endpoint('acme', `${receiver.url}/wanted`)
+  const { id } = await api.publish('acme', 'invoice.paid')
+  await eventually('the delivery', () => receiver.requests.length === 1)
+  await browser.signIn(token)
+  await page.goto(`/apps/acme/events/${id}`)
+  await page.getByText('Goes to 1 endpoint').waitFor()
+  await page.locator('.lane').getByText('/wanted').waitFor()
+  const others = page.locator('.others')
+  await others.getByText('Not delivered to many endpoints').click()
+  assert.equal(await others.getByText('not subscribed to the message').count(), 50)
+  await others.getByRole('button', { name: 'More endpoints' }).click()
+  await eventually('the rest', async () => (await others.getByText('not subscribed to the message').count()) === 10)
+})
