@@ -133,7 +133,9 @@ async fn of_two_decisions_about_one_event_the_earlier_stands_however_each_is_tol
 fn made(n: u64) -> EndpointId {
     let mut state = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let random = std::array::from_fn(|_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         state.to_be_bytes()[0]
     });
     let micros = 1_700_000_000_000_000 + i64::try_from(n).unwrap() * 5_000;
