@@ -18,7 +18,7 @@ if (!folder) {
 mkdirSync(folder, { recursive: true })
 
 async function pictures(page, list, theme) {
-  for (const { name, path, act } of list) {
+  for (const { name, path, act, cut = false } of list) {
     if (names.length > 0 && !names.includes(name)) continue
     await page.goto(path)
     await settled(page)
@@ -26,8 +26,9 @@ async function pictures(page, list, theme) {
       await act(page)
       await settled(page)
     }
-    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
-    process.stdout.write(`${name}-${theme}.png\n`)
+    const file = `${name}-${theme}.png`
+    await page.screenshot({ path: join(folder, file), fullPage: !cut })
+    process.stdout.write(`${file}\n`)
   }
 }
 
@@ -37,7 +38,7 @@ const fleet = await Fleet.start(program, {
 })
 try {
   const api = new Api(fleet.url, fleet.token)
-  const made = await sample(api)
+  const made = await sample(api, fleet.natsUrl)
   for (const theme of ['light', 'dark']) {
     const browser = await Browser.start(fleet, { theme, width: 1360, height: 850 })
     const { page } = browser

@@ -7,6 +7,7 @@
 mod find;
 mod schedule;
 
+pub use find::EndpointFilter;
 pub use schedule::TypeSchedule;
 
 use posthorn_event_schema::{

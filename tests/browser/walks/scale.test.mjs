@@ -101,6 +101,7 @@ async function pages(api) {
     ['overview of an application', '/apps/busy/overview'],
     ['applications', '/apps'],
     [`endpoints, ${WIDE} of them`, '/apps/wide/endpoints'],
+    ['endpoints found by a part of their URL', '/apps/wide/endpoints?search=wide/77'],
     ['an endpoint, its deliveries', '/apps/busy/endpoints/first'],
     ['a failing endpoint', '/apps/busy/endpoints/last'],
     ['its settings', '/apps/busy/endpoints/last?tab=settings'],

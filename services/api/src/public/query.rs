@@ -36,6 +36,17 @@ pub struct OrderQuery {
     order: Option<String>,
 }
 
+/// Which endpoints to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct EndpointListQuery {
+    /// With this in their URL, description, uid or id, in whatever case; at most 256 characters.
+    search: Option<String>,
+    /// `true`: those that receive nothing for now; `false`: all others.
+    disabled: Option<bool>,
+}
+
 /// Whether an application that exists already is an answer.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

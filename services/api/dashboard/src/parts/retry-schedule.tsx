@@ -18,7 +18,7 @@ export function Schedule({ waits }: { waits: number[] }) {
     <div className="stack tight">
       <span>{scheduleInWords(waits)}</span>
       {waits.length > 0 && (
-        <details>
+        <details className="schedule">
           <summary>When each of them is</summary>
           <table className="table plain">
             <thead>
