@@ -15,7 +15,13 @@ if (!folder) {
   process.stderr.write('usage: screenshots.mjs PATH_TO_POSTHORN FOLDER [NAME …]\n')
   process.exit(64)
 }
+const [WIDTH, HEIGHT] = [1360, 850]
 mkdirSync(folder, { recursive: true })
+
+/** Of all that is on the page, at least that of the window. */
+function heightOf(page) {
+  return page.evaluate(() => Math.max(document.documentElement.scrollHeight, window.innerHeight))
+}
 
 async function pictures(page, list, theme) {
   for (const { name, path, act, cut = false } of list) {
@@ -27,7 +33,9 @@ async function pictures(page, list, theme) {
       await settled(page)
     }
     const file = `${name}-${theme}.png`
-    await page.screenshot({ path: join(folder, file), fullPage: !cut })
+    if (!cut) await page.setViewportSize({ width: WIDTH, height: await heightOf(page) })
+    await page.screenshot({ path: join(folder, file) })
+    await page.setViewportSize({ width: WIDTH, height: HEIGHT })
     process.stdout.write(`${file}\n`)
   }
 }
@@ -40,7 +48,7 @@ try {
   const api = new Api(fleet.url, fleet.token)
   const made = await sample(api, fleet.natsUrl)
   for (const theme of ['light', 'dark']) {
-    const browser = await Browser.start(fleet, { theme, width: 1360, height: 850 })
+    const browser = await Browser.start(fleet, { theme, width: WIDTH, height: HEIGHT })
     const { page } = browser
     await page.goto('/sign-in')
     await settled(page)

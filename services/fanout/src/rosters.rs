@@ -1,7 +1,7 @@
 //! Which rosters history has, so that they need not be told again. Pure.
 //!
 //! Only saves bytes: a roster is told with the first decision of a day that is about it, by each process,
-//! and with those that follow until that one is stored; and it is told anew after [`KEPT`], should the
+//! and with those that follow until that one is stored; and it is told anew every hour, should the
 //! history have been put back to what it was.
 
 use std::collections::HashMap;

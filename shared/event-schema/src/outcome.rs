@@ -14,10 +14,6 @@ const USUAL_BYTES: usize = 2 * 1024;
 /// One line of a message of OUTCOMES.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most outcomes are attempts: a box would be one more allocation for each"
-)]
 pub enum Outcome {
     /// Who matched an event, and who did not and why.
     Fanout(FanoutVerdict),

@@ -17,6 +17,7 @@ export function Schedule({ waits }: { waits: number[] }) {
   return (
     <div className="stack tight">
       <span>{scheduleInWords(waits)}</span>
+      {waits.length > 0 && <span className="dim small">After {waits.map(wait).join(', then ')}.</span>}
       {waits.length > 0 && (
         <details className="schedule">
           <summary>When each of them is</summary>
@@ -206,7 +207,7 @@ function OwnForm({
       />
       {save.error && !problem && <Failure error={save.error} />}
       <div className="row">
-        <button type="submit" className="button" disabled={save.isPending}>
+        <button type="submit" className="button primary" disabled={save.isPending}>
           Save schedule
         </button>
         {own && (
