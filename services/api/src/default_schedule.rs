@@ -15,7 +15,13 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// What the senders said last.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct DefaultSchedule(Arc<Mutex<Option<(Instant, Vec<Member>)>>>);
+pub(crate) struct DefaultSchedule(Arc<Mutex<Option<Look>>>);
+
+#[derive(Debug)]
+struct Look {
+    at: Instant,
+    members: Vec<Member>,
+}
 
 impl DefaultSchedule {
     /// The waits between attempts in milliseconds, by the sender that works for the endpoint, or by any;
@@ -26,10 +32,13 @@ impl DefaultSchedule {
         endpoint: Option<&EndpointId>,
     ) -> Option<Vec<u64>> {
         let mut last = self.0.lock().await;
-        let stale = last.as_ref().is_none_or(|(at, _)| at.elapsed() >= FRESH);
+        let stale = last.as_ref().is_none_or(|last| last.at.elapsed() >= FRESH);
         if stale {
             match look(bus).await {
-                Ok(members) => *last = Some((Instant::now(), members)),
+                Ok(members) => {
+                    let at = Instant::now();
+                    *last = Some(Look { at, members });
+                }
                 Err(error) => {
                     let reason = error_chain::chain(&error);
                     tracing::warn!(reason, "the senders could not be listed");
@@ -37,8 +46,7 @@ impl DefaultSchedule {
                 }
             }
         }
-        let (_, members) = last.as_ref()?;
-        said(members, endpoint).map(<[u64]>::to_vec)
+        said(&last.as_ref()?.members, endpoint).map(<[u64]>::to_vec)
     }
 }
 

@@ -48,11 +48,7 @@ pub struct EndpointScheduleIn {
     pub retry_schedule: Option<Vec<u64>>,
 }
 
-/// Milliseconds as seconds.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no wait is longer than 48 hours, which is far below 2^52 ms"
-)]
+/// Milliseconds as seconds: no wait is longer than 48 hours, far below what is exact.
 pub(crate) fn seconds(waits_ms: impl IntoIterator<Item = u64>) -> Vec<f64> {
     waits_ms.into_iter().map(|ms| ms as f64 / 1_000.0).collect()
 }
