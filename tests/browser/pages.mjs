@@ -1,5 +1,7 @@
 // Every page of the dashboard, for whatever has to look at all of them.
 
+const firstRow = (page) => page.locator('[data-row]').first().click()
+
 /** An application's pages, which the operator has below /apps and its customer below /portal. */
 function ofApplication(base, { endpoints, events, inbox }) {
   const endpoint = `${base}/endpoints/${endpoints.broken.id}`
@@ -15,29 +17,34 @@ function ofApplication(base, { endpoints, events, inbox }) {
     { name: 'endpoint-testing', path: `${endpoint}?tab=testing` },
     { name: 'endpoint-replay', path: `${endpoint}?tab=replay` },
     { name: 'endpoint-settings', path: `${endpoint}?tab=settings` },
-    { name: 'attempt', path: endpoint, act: (page) => page.locator('[data-row]').first().click() },
+    { name: 'attempt', path: endpoint, act: firstRow },
     { name: 'events', path: `${base}/events` },
     { name: 'event', path: `${base}/events/${events.at(-1).id}` },
     { name: 'nowhere', path: `${base}/nowhere` },
   ]
 }
 
-/** The operator's pages: a name, a path, and what is done there before anybody looks. */
+/**
+ * The operator's pages: a name, a path, what is done there before anybody looks, and whether a picture ends
+ * with the window.
+ */
 export function pages(made) {
   const { app, eventType = 'invoice.paid' } = made
   return [
     { name: 'overview', path: '/overview' },
-    { name: 'overview-hour', path: '/overview?range=1h' },
+    { name: 'overview-hour', path: '/overview?range=1h', cut: true },
     { name: 'overview-table', path: '/overview?range=1h', act: (page) => page.getByRole('button', { name: 'Table' }).click() },
     { name: 'start', path: '/start' },
     { name: 'calendar', path: '/calendar' },
     { name: 'replays', path: '/replays' },
+    ...(made.replays ? [{ name: 'replay-job', path: '/replays', act: firstRow }] : []),
     { name: 'debugger', path: '/debugger' },
     { name: 'settings', path: '/settings' },
     { name: 'settings-portal', path: '/settings?tab=portal' },
     { name: 'settings-server', path: '/settings?tab=server' },
     { name: 'fleet', path: '/fleet' },
     { name: 'rejected', path: '/rejected' },
+    { name: 'rejected-one', path: '/rejected', act: firstRow },
     { name: 'applications', path: '/apps' },
     { name: 'application-new', path: '/apps?new=1' },
     { name: 'event-new', path: `/apps/${app}/events?new=1` },

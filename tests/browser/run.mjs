@@ -12,7 +12,7 @@ import { Site } from './lib/site.mjs'
 
 /** Of a file of walks; each walk has a limit of its own. */
 const LIMIT_MS = 1_800_000
-/** Takes minutes to fill the fleet, so it runs only when it is named. */
+/** Takes five minutes, so it runs only when it is named. */
 const ONLY_BY_NAME = ['scale.test.mjs']
 const [program, ...names] = process.argv.slice(2)
 if (!program) {

@@ -15,10 +15,16 @@ if (!folder) {
   process.stderr.write('usage: screenshots.mjs PATH_TO_POSTHORN FOLDER [NAME …]\n')
   process.exit(64)
 }
+const [WIDTH, HEIGHT] = [1360, 850]
 mkdirSync(folder, { recursive: true })
 
+/** Of all that is on the page, at least that of the window. */
+function heightOf(page) {
+  return page.evaluate(() => Math.max(document.documentElement.scrollHeight, window.innerHeight))
+}
+
 async function pictures(page, list, theme) {
-  for (const { name, path, act } of list) {
+  for (const { name, path, act, cut = false } of list) {
     if (names.length > 0 && !names.includes(name)) continue
     await page.goto(path)
     await settled(page)
@@ -26,8 +32,11 @@ async function pictures(page, list, theme) {
       await act(page)
       await settled(page)
     }
-    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
-    process.stdout.write(`${name}-${theme}.png\n`)
+    const file = `${name}-${theme}.png`
+    if (!cut) await page.setViewportSize({ width: WIDTH, height: await heightOf(page) })
+    await page.screenshot({ path: join(folder, file) })
+    await page.setViewportSize({ width: WIDTH, height: HEIGHT })
+    process.stdout.write(`${file}\n`)
   }
 }
 
@@ -37,9 +46,9 @@ const fleet = await Fleet.start(program, {
 })
 try {
   const api = new Api(fleet.url, fleet.token)
-  const made = await sample(api)
+  const made = await sample(api, fleet.natsUrl)
   for (const theme of ['light', 'dark']) {
-    const browser = await Browser.start(fleet, { theme, width: 1360, height: 850 })
+    const browser = await Browser.start(fleet, { theme, width: WIDTH, height: HEIGHT })
     const { page } = browser
     await page.goto('/sign-in')
     await settled(page)

@@ -26,6 +26,7 @@ pub mod config;
 mod credential;
 pub mod custom_headers;
 mod dashboard;
+mod default_schedule;
 pub mod disabling;
 mod docs_page;
 pub mod endpoint_url;

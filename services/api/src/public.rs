@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod endpoint_access;
 pub mod endpoint_activity;
 pub mod endpoint_oauth;
+pub mod endpoint_schedule;
 pub mod event_type;
 pub mod expunge;
 pub mod fleet;

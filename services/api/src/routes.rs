@@ -10,6 +10,7 @@ mod endpoint_access;
 mod endpoint_activity;
 mod endpoint_headers;
 mod endpoint_oauth;
+mod endpoint_schedule;
 mod endpoint_secret;
 mod endpoint_tls;
 mod event_type;
@@ -60,6 +61,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
         .merge(endpoint_headers::router())
         .merge(endpoint_tls::router())
         .merge(endpoint_oauth::router())
+        .merge(endpoint_schedule::router())
         .merge(event_type::router())
         .merge(event_type_import::router())
         .merge(event_type_schedule::router())

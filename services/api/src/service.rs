@@ -13,6 +13,7 @@ use posthorn_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::ApiConfig;
+use crate::default_schedule::DefaultSchedule;
 use crate::disabling::Disabler;
 use crate::live::Live;
 use crate::notices;
@@ -63,6 +64,7 @@ impl Api {
                 shutdown: context.shutdown.clone(),
             },
             fleet: FleetCache::default(),
+            default_schedule: DefaultSchedule::default(),
             inbox_door: InboxDoor::default(),
             live: Live::new(bus.clone(), config.keys.clone(), context.shutdown.clone()),
             store,

@@ -162,15 +162,18 @@ fn application_entry(row: &ApplicationRow) -> ApplicationSnapshot {
 
 /// What the fleet needs to know of an event type.
 fn schedule_entry(row: &ScheduleRow) -> EventTypeSnapshot {
-    let waits = row.waits_ms.as_ref();
     EventTypeSnapshot {
         schema: SchemaVersion,
         organization: row.organization.clone(),
         name: row.name.clone(),
         version: row.version,
-        retry_waits_ms: waits.map(|waits| waits.iter().map(|ms| ms.unsigned_abs()).collect()),
+        retry_waits_ms: row.waits_ms.as_deref().map(millis),
         time_to_live: row.time_to_live.map(i32::unsigned_abs),
     }
+}
+
+fn millis(waits: &[i64]) -> Vec<u64> {
+    waits.iter().map(|ms| ms.unsigned_abs()).collect()
 }
 
 /// What the fleet needs to know of an endpoint; secrets and headers stay sealed.
@@ -204,7 +207,7 @@ fn endpoint_entry(state: EndpointState) -> Result<EndpointSnapshot, SnapshotErro
         oauth: take(AccessKind::OAuth).map(oauth_client).transpose()?,
         cancelled_before: row.cancelled_before,
         released_at: row.released_at,
-        retry_waits_ms: None,
+        retry_waits_ms: row.retry_waits_ms.as_deref().map(millis),
         throttle_rate: row.settings.throttle_rate,
         fifo: row.settings.fifo,
     })

@@ -8,6 +8,7 @@ use posthorn_public_http::TokenKey;
 use posthorn_store::Store;
 
 use crate::config::ApiConfig;
+use crate::default_schedule::DefaultSchedule;
 use crate::live::Live;
 use crate::operational::Operational;
 use crate::routes::fleet::FleetCache;
@@ -24,6 +25,7 @@ pub(crate) struct ApiState {
     pub(crate) operational: Operational,
     pub(crate) live: Live,
     pub(crate) fleet: FleetCache,
+    pub(crate) default_schedule: DefaultSchedule,
     pub(crate) inbox_door: InboxDoor,
     pub(crate) config: Arc<ApiConfig>,
 }

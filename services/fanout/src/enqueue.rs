@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posthorn_event_schema::{
     AttemptNumber, DeliveryId, DeliveryJob, EndpointId, EndpointVerdict, Event, FanoutVerdict,
-    JobMeta, Outcome, SchemaVersion, Timestamp, Trigger, Verdict,
+    JobMeta, LeftOut, SchemaVersion, Timestamp, Trigger, Verdict,
 };
 
 /// The jobs of the endpoints that matched.
@@ -43,16 +43,24 @@ pub fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJo
     }
 }
 
+/// Endpoints left out that a record names one by one. More are told as a roster, which costs an event
+/// some bytes, and every process some dozens for each of its endpoints, once a day.
+const NAMED: usize = 8;
+
 /// The record of who matched and who did not, in parts that each fit a message. An application
 /// without endpoints has one empty part: that nobody received the event is worth knowing.
+///
+/// Rosters are brought along; whoever knows that history has them takes them out.
 #[must_use]
 pub fn records(
     event: &Event,
-    verdicts: Vec<EndpointVerdict>,
+    verdicts: &[EndpointVerdict],
+    callback: Option<EndpointVerdict>,
     decided_at: Timestamp,
-) -> Vec<Outcome> {
-    let part = |number: usize, endpoints: Vec<EndpointVerdict>| {
-        Outcome::Fanout(FanoutVerdict {
+) -> Vec<FanoutVerdict> {
+    let part = |number: usize, decisions: &[EndpointVerdict]| {
+        let (endpoints, left_out) = told(decisions);
+        FanoutVerdict {
             version: SchemaVersion,
             event: event.meta.id.clone(),
             organization: event.meta.organization.clone(),
@@ -62,20 +70,37 @@ pub fn records(
             decided_at,
             part: u32::try_from(number).unwrap_or(u32::MAX),
             endpoints,
-        })
+            left_out,
+        }
     };
-    if verdicts.len() <= FanoutVerdict::MAX_ENDPOINTS {
-        return vec![part(0, verdicts)];
+    let mut parts: Vec<_> = match verdicts {
+        [] => vec![part(0, &[])],
+        _ => {
+            let parts = verdicts.chunks(FanoutVerdict::MAX_ENDPOINTS).enumerate();
+            parts.map(|(number, some)| part(number, some)).collect()
+        }
+    };
+    // Whoever is called back belongs to the event, and to no roster.
+    if let Some(last) = parts.last_mut() {
+        last.endpoints.extend(callback);
     }
-    let parts = verdicts.chunks(FanoutVerdict::MAX_ENDPOINTS).enumerate();
     parts
-        .map(|(number, endpoints)| part(number, endpoints.to_vec()))
-        .collect()
+}
+
+/// Decisions as they are told: one by one, or those that were left out as a roster.
+fn told(decisions: &[EndpointVerdict]) -> (Vec<EndpointVerdict>, Option<LeftOut>) {
+    let matched = decisions.iter().filter(|d| d.verdict == Verdict::Matched);
+    if decisions.len() - matched.clone().count() <= NAMED {
+        return (decisions.to_vec(), None);
+    }
+    (matched.cloned().collect(), Some(LeftOut::of(decisions)))
 }
 
 #[cfg(test)]
 mod tests {
-    use posthorn_event_schema::Mismatch;
+    use std::collections::HashSet;
+
+    use posthorn_event_schema::{Mismatch, Outcome};
 
     use super::*;
 
@@ -116,18 +141,38 @@ mod tests {
     #[test]
     fn a_large_decision_is_recorded_in_parts_that_lose_nobody() {
         for (count, parts) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (2_500, 3)] {
-            let records = records(&event(), verdicts(count), Timestamp::default());
+            let records = records(&event(), &verdicts(count), None, Timestamp::default());
             assert_eq!(records.len(), parts, "{count}");
-            let recorded: usize = records
-                .iter()
-                .map(|record| match record {
-                    Outcome::Fanout(verdict) => verdict.endpoints.len(),
-                    Outcome::Attempt(_) | Outcome::Cancelled(_) => 0,
-                })
-                .sum();
+            let recorded: usize = records.iter().map(|record| record.matched().count()).sum();
             assert_eq!(recorded, count);
-            let ids: std::collections::HashSet<_> = records.iter().map(Outcome::dedup_id).collect();
+            let outcomes = records.into_iter().map(Outcome::Fanout);
+            let ids: HashSet<_> = outcomes.map(|outcome| outcome.dedup_id()).collect();
             assert_eq!(ids.len(), parts);
         }
+    }
+    #[test]
+    fn many_that_are_left_out_are_told_as_a_roster() {
+        let mut verdicts = verdicts(1_000);
+        for verdict in &mut verdicts[1..] {
+            verdict.verdict = Verdict::NotMatched {
+                reason: Mismatch::EventType,
+            };
+        }
+        let callback = EndpointVerdict {
+            endpoint: EndpointId::parse("ep_callback").unwrap(),
+            verdict: Verdict::Matched,
+        };
+        let few = records(&event(), &verdicts[..=NAMED], None, Timestamp::default());
+        assert_eq!(few[0].endpoints.len(), 1 + NAMED);
+        assert_eq!(few[0].left_out, None);
+        let records = records(&event(), &verdicts, Some(callback), Timestamp::default());
+        let matched: Vec<_> = records[0].matched().map(EndpointId::as_str).collect();
+        assert_eq!(matched, ["ep_0", "ep_callback"]);
+        let left_out = records[0].left_out.as_ref().unwrap();
+        assert_eq!(left_out.verdicts.as_str(), "m999t");
+        assert_eq!(left_out.endpoints.as_ref().unwrap().len(), 1_000);
+        let mut known = records[0].clone();
+        known.left_out.as_mut().unwrap().endpoints = None;
+        assert!(Outcome::Fanout(known).encode().len() < 512);
     }
 }

@@ -4,7 +4,7 @@
 //! stored: what is stored already is not published again, so that an outage longer than the duplicate
 //! window makes no second job; shown by `while_no_verdict_can_be_stored_no_job_is_published_again`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::topology::ACK_WAIT;
@@ -12,12 +12,13 @@ use posthorn_bus::{Bus, BusError, Message, PublishError, Refused, trace_context}
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, error_chain, metric};
 use posthorn_event_schema::{
-    ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FrameError, OrderingKey, Outcome,
-    Timestamp, Verdict,
+    ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FanoutVerdict, FrameError,
+    OrderingKey, Outcome, Timestamp, Verdict,
 };
 use tracing::{Instrument, Span};
 
 use crate::callback::Callbacks;
+use crate::rosters::Rosters;
 use crate::{enqueue, matching};
 
 /// Pause before what could not be stored is tried again, or an event is handed out again.
@@ -38,6 +39,8 @@ pub struct Handler {
     pub window: Duration,
     /// Which events have callbacks.
     pub callbacks: Callbacks,
+    /// What need not be told again.
+    pub rosters: Rosters,
     /// When to stop repeating what fails.
     pub shutdown: Shutdown,
 }
@@ -113,15 +116,14 @@ impl Handler {
             return self.put_off(&event).await;
         }
         self.limit_life(&mut event);
-        let mut verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
+        let verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
         let mut jobs = enqueue::jobs(&event, &verdicts, self.window);
-        if let Some(callback) = self.callbacks.job(&event, self.window) {
-            verdicts.push(EndpointVerdict {
-                endpoint: callback.meta.endpoint.clone(),
-                verdict: Verdict::Matched,
-            });
-            jobs.push(callback);
-        }
+        let callback = self.callbacks.job(&event, self.window);
+        let called_back = callback.as_ref().map(|callback| EndpointVerdict {
+            endpoint: callback.meta.endpoint.clone(),
+            verdict: Verdict::Matched,
+        });
+        jobs.extend(callback);
         if source == Source::Events {
             let place = message.stream_sequence();
             let line = event.meta.ordering_key.as_ref().map(OrderingKey::line);
@@ -133,8 +135,8 @@ impl Handler {
         let matched = jobs.len();
         describe(&event, matched);
         self.store_jobs(jobs).await?;
-        for record in enqueue::records(&event, verdicts, now()) {
-            self.store_record(&record).await?;
+        for decision in enqueue::records(&event, &verdicts, called_back, now()) {
+            self.store_decision(decision).await?;
         }
         let matched = u64::try_from(matched).unwrap_or(u64::MAX);
         metric::Counter::FanoutDeliveries.add(matched, &[]);
@@ -205,10 +207,18 @@ impl Handler {
         Ok(())
     }
 
-    async fn store_record(&self, record: &Outcome) -> Result<(), Unfinished> {
-        while let Err(cause) = self.bus.publish_outcome(record).await {
+    /// Publishes a part of the verdict until it is stored; its roster only if history may lack it.
+    async fn store_decision(&self, mut decision: FanoutVerdict) -> Result<(), Unfinished> {
+        self.rosters.take_out_known(&mut decision, Instant::now());
+        let record = Outcome::Fanout(decision);
+        while let Err(cause) = self.bus.publish_outcome(&record).await {
             tracing::warn!(error = %cause, "verdict not stored");
             self.pause(cause).await?;
+        }
+        if let Outcome::Fanout(decision) = &record
+            && !self.rosters.note_stored(decision, Instant::now())
+        {
+            metric::Counter::LimitReached.add(1, &[("limit", "fanout_rosters")]);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! - [`matching`]: the decision, pure.
 //! - [`callback`]: what an event asks for itself, pure.
 //! - [`enqueue`]: from decision to jobs and verdicts, pure.
+//! - [`rosters`]: which of them history has, pure.
 //! - [`handle`]: one event from EVENTS to its ack.
 //!
 //! *Guarantee*: an event is acked only once a job for each matching endpoint is stored in JOBS and
@@ -18,6 +19,7 @@ pub mod config;
 pub mod enqueue;
 pub mod handle;
 pub mod matching;
+pub mod rosters;
 mod service;
 
 pub use config::FanoutConfig;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::FanoutConfig;
 use crate::handle::{Handler, Source};
+use crate::rosters::Rosters;
 
 /// Events taken from the stream ahead of the permits. Few, because nobody tells the server that these
 /// are still here: those that wait longer than the ack wait are handed out a second time. Not fewer,
@@ -44,6 +45,7 @@ impl Fanout {
             snapshot,
             window: config.delivery_window,
             callbacks: config.callbacks.clone(),
+            rosters: Rosters::default(),
             shutdown: context.shutdown.clone(),
         };
         Ok(Self {

@@ -26,15 +26,22 @@ pub(crate) struct Heart {
     members: Members,
     lease: Arc<Lease>,
     holds: Arc<Mutex<BTreeSet<Partition>>>,
+    retry_waits_ms: Vec<u64>,
 }
 
 impl Heart {
-    pub(crate) fn new(me: Arc<str>, members: Members, lease: Arc<Lease>) -> Self {
+    pub(crate) fn new(
+        me: Arc<str>,
+        members: Members,
+        lease: Arc<Lease>,
+        retry_waits_ms: Vec<u64>,
+    ) -> Self {
         Self {
             me,
             members,
             lease,
             holds: Arc::default(),
+            retry_waits_ms,
         }
     }
 
@@ -71,7 +78,10 @@ impl Heart {
         let sent = Instant::now();
         self.lease.check(sent);
         let holds = holds.iter().copied().collect();
-        let member = Member { holds };
+        let member = Member {
+            holds,
+            retry_waits_ms: Some(self.retry_waits_ms.clone()),
+        };
         let put = self.members.heartbeat(&self.me, &member);
         match timeout(BEAT_TIMEOUT, put).await {
             Ok(Ok(_revision)) => {

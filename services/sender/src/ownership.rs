@@ -98,7 +98,12 @@ impl Ownership {
         let members = bus.members().await?;
         let lease = Arc::new(Lease::default());
         Ok(Self {
-            heart: Heart::new(Arc::clone(&me), members.clone(), Arc::clone(&lease)),
+            heart: Heart::new(
+                Arc::clone(&me),
+                members.clone(),
+                Arc::clone(&lease),
+                shared.attempts.schedule.millis(),
+            ),
             me,
             members,
             lease,

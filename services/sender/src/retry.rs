@@ -56,6 +56,13 @@ impl RetrySchedule {
         Self::new(waits.iter().copied().map(Duration::from_millis).collect())
     }
 
+    /// As the configuration snapshot would have it.
+    #[must_use]
+    pub fn millis(&self) -> Vec<u64> {
+        let millis = |wait: &Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.0.iter().map(millis).collect()
+    }
+
     /// Reads `5s,30s,2m`; `None` when a wait is not a duration or there are too many.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

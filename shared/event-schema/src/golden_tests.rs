@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{
     ApplicationSnapshot, DeliveryJob, EndpointSnapshot, Event, EventTypeSnapshot, Outcome,
-    Rejection,
+    Rejection, RosterId,
 };
 
 fn fixture(name: &str) -> Bytes {
@@ -51,6 +51,8 @@ fn a_job_of_version_1_still_parses_and_is_written_the_same() {
 fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
     for name in [
         "fanout.v1.json",
+        "fanout-roster.v1.json",
+        "fanout-left-out.v1.json",
         "attempt.v1.json",
         "attempt-headers.v1.json",
         "attempt-waiting.v1.json",
@@ -61,6 +63,17 @@ fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
         let outcome = Outcome::decode(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(outcome.encode(), file, "{name}");
     }
+}
+
+#[test]
+fn a_roster_has_the_name_that_rows_of_history_are_found_by() {
+    let outcome = Outcome::decode(&fixture("fanout-roster.v1.json")).unwrap();
+    let Outcome::Fanout(verdict) = outcome else {
+        panic!("{outcome:?} is no decision");
+    };
+    let left_out = verdict.left_out.unwrap();
+    let named = RosterId::of(left_out.endpoints.iter().flatten());
+    assert_eq!(named, left_out.roster);
 }
 
 #[test]

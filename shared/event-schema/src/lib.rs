@@ -29,6 +29,7 @@ pub mod job;
 pub mod json_depth;
 pub mod ksuid;
 mod lane;
+pub mod left_out;
 pub mod ordering_key;
 pub mod outcome;
 pub mod outcome_lines;
@@ -53,6 +54,7 @@ pub use id::{
     InboxId, OrganizationId, ProducerKey, RejectionId, RunId, TaskId, Uid,
 };
 pub use job::{DeliveryJob, JobMeta};
+pub use left_out::{LeftOut, RosterId};
 pub use ordering_key::{OrderingKey, OrderingLine};
 pub use outcome::{
     CancelReason, DeliveryCancelled, EndpointVerdict, FanoutVerdict, Mismatch, Outcome, Verdict,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApplicationId, AttemptRecord, DeliveryId, EndpointId, EventId, EventType, OrganizationId,
-    SchemaVersion, Timestamp,
+    ApplicationId, AttemptRecord, DeliveryId, EndpointId, EventId, EventType, LeftOut,
+    OrganizationId, SchemaVersion, Timestamp,
 };
 
 /// What most outcomes fit into: growing it step by step would copy it several times.
@@ -14,10 +14,6 @@ const USUAL_BYTES: usize = 2 * 1024;
 /// One line of a message of OUTCOMES.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most outcomes are attempts: a box would be one more allocation for each"
-)]
 pub enum Outcome {
     /// Who matched an event, and who did not and why.
     Fanout(FanoutVerdict),
@@ -49,13 +45,23 @@ pub struct FanoutVerdict {
     /// Which part of the decision this is, from 0; a part has at most
     /// [`FanoutVerdict::MAX_ENDPOINTS`] endpoints.
     pub part: u32,
-    /// The decision for each endpoint.
+    /// The decision for each endpoint; where there is a `left_out`, only for those that matched.
     pub endpoints: Vec<EndpointVerdict>,
+    /// Whom it left out, where those are many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
 }
 
 impl FanoutVerdict {
     /// Endpoints in one message: keeps it below 128 KiB, far from NATS' limit of 1 MiB.
     pub const MAX_ENDPOINTS: usize = 1_000;
+
+    /// The endpoints that receive the event.
+    pub fn matched(&self) -> impl Iterator<Item = &EndpointId> {
+        let matched = |decision: &&EndpointVerdict| decision.verdict == Verdict::Matched;
+        let decisions = self.endpoints.iter().filter(matched);
+        decisions.map(|decision| &decision.endpoint)
+    }
 }
 
 /// Fan-out's decision for one endpoint.
@@ -182,11 +188,16 @@ impl Outcome {
         serde_json::from_slice(message)
     }
 
-    /// The deterministic `Nats-Msg-Id`: recording the same thing twice stores it once.
+    /// The deterministic `Nats-Msg-Id`: recording the same thing twice stores it once. A decision that
+    /// brings its roster along is not the same thing as one that counts on it being there.
     #[must_use]
     pub fn dedup_id(&self) -> String {
         match self {
-            Self::Fanout(v) => format!("{}.{}/{}", v.application, v.event, v.part),
+            Self::Fanout(v) => {
+                let roster = v.left_out.as_ref().filter(|all| all.endpoints.is_some());
+                let roster = roster.map_or_else(String::new, |all| format!("/{}", all.roster));
+                format!("{}.{}/{}{roster}", v.application, v.event, v.part)
+            }
             Self::Attempt(a) => a.id.to_string(),
             Self::Cancelled(c) => format!("{}/cancelled", c.delivery),
         }

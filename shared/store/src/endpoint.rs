@@ -5,6 +5,10 @@
 //! Secrets have a table and a file of their own, `endpoint_secret`.
 
 mod find;
+mod schedule;
+
+pub use find::EndpointFilter;
+pub use schedule::TypeSchedule;
 
 use posthorn_event_schema::{
     ApplicationId, Channel, EndpointId, EventType, IdError, OrganizationId, Timestamp, Uid,
@@ -82,6 +86,9 @@ pub struct EndpointRow {
     pub cancelled_before: Option<Timestamp>,
     /// Deliveries that waited at this moment are due.
     pub released_at: Option<Timestamp>,
+    /// Its own waits between attempts in milliseconds; `None` = those of the event's type, or the
+    /// deployment's.
+    pub retry_waits_ms: Option<Vec<i64>>,
     /// How Posthorn disabled it; `None` while it is enabled, or when a person disabled it.
     pub auto_disabled: Option<AutoDisabled>,
     /// Counts changes, those of secrets and headers included.
@@ -142,7 +149,7 @@ pub struct EndpointChange {
 
 pub(crate) const COLUMNS: &str = "id, application_id, organization_id, uid, url, description, \
     event_types, channels, disabled, throttle_rate, fifo, metadata, sealed_headers, \
-    sealed_credentials, cancelled_before, released_at, version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
+    sealed_credentials, cancelled_before, released_at, retry_waits_ms, version, disabled_by, disabled_at, fail_since, created_at, updated_at, deleted";
 
 impl Store {
     /// Creates an endpoint with its first secret, if its application is live; one that has this
@@ -390,6 +397,7 @@ pub(crate) fn read(row: &Row) -> Result<EndpointRow, StoreError> {
         sealed_credentials: row.try_get("sealed_credentials")?,
         cancelled_before: column::moment_option(row, "cancelled_before")?,
         released_at: column::moment_option(row, "released_at")?,
+        retry_waits_ms: row.try_get("retry_waits_ms")?,
         auto_disabled: read_auto_disabled(row)?,
         version: row.try_get("version")?,
         created_at: column::moment(row, "created_at")?,

@@ -52,4 +52,4 @@ pub use overview::{
 pub use replay::{Fate, Replay, ReplayEvent, ReplayPosition};
 pub use state::DeliveryState;
 pub use waiting::{Calendar, WaitingAt, WaitingDelivery, WaitingEndpoint};
-pub use why::EventEndpoint;
+pub use why::{Concerned, EventEndpoint};

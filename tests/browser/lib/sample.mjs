@@ -1,6 +1,7 @@
 // A small organisation with something to see on every page, made over the REST API.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { publish } from './nats.mjs'
 import { Receiver } from './receiver.mjs'
 
 const TYPES = [
@@ -18,7 +19,23 @@ const APPS = [
   ['Umbrella Health', 'umbrella'],
 ]
 
-export async function sample(api) {
+const REFUSED = [
+  ['acme.invoice.paid', '{"data": {"invoice": "inv_1043", "amount": 12,900}}'],
+  ['acme.invoice.paid', '{"invoice": "inv_1044"}'],
+  ['hooli.customer.created', '{"data": {"customer": "cus_78"}}'],
+]
+
+/** One that is done, and one that waits for somebody who has seen its count. */
+async function replays(api) {
+  const since = new Date(Date.now() - 3_600_000).toISOString()
+  const { data: endpoints } = await api.get('/app/acme/endpoint?search=analytics')
+  for (const preview of [false, true]) {
+    const body = { since, preview, eventTypes: ['invoice.created'] }
+    await api.post(`/app/acme/endpoint/${endpoints[0].id}/bulk-replay`, body)
+  }
+}
+
+export async function sample(api, natsUrl) {
   const receivers = {
     good: await Receiver.start({ status: 204 }),
     broken: await Receiver.start({
@@ -35,6 +52,8 @@ export async function sample(api) {
     const schema = { type: 'object', required: Object.keys(example), properties, examples: [example] }
     await api.post('/event-type', { name, description, groupName: name.split('.')[0], schemas: { 1: schema } })
   }
+  const slow = { retrySchedule: [60, 900, 7_200] }
+  await api.send('PUT', '/event-type/customer.deleted/retry-schedule', slow)
   for (const [name, uid] of APPS.toReversed()) await api.app(name, uid)
   const hooks = (receiver, path) => `${receiver.url}/${path}`
   const endpoints = {
@@ -45,6 +64,7 @@ export async function sample(api) {
     }),
     broken: await api.endpoint('acme', hooks(receivers.broken, 'hooks/crm'), {
       description: 'CRM, old version',
+      eventTypes: ['invoice.paid', 'customer.deleted'],
       throttleRate: 20,
     }),
     flaky: await api.endpoint('acme', hooks(receivers.flaky, 'analytics'), { description: 'Analytics' }),
@@ -59,14 +79,16 @@ export async function sample(api) {
   await api.send('PATCH', `/app/acme/inbox/${inbox.id}`, { endpointId: received.id })
   await api.post('/api-key', { name: 'Billing service' })
   const events = []
-  for (let n = 0; n < 24; n += 1) {
+  for (let n = 0; n < 60; n += 1) {
     const [type, , example] = TYPES[n % TYPES.length]
-    if (n === 12) receivers.flaky.answer = { status: 200, body: 'ok' }
+    if (n === 18) receivers.flaky.answer = { status: 200, body: 'ok' }
     events.push(await api.publish('acme', type, { ...example, number: n }))
-    await sleep(60)
+    await sleep(25)
   }
   await sleep(6_000)
   for (let n = 0; n < 3; n += 1) events.push(await api.publish('acme', 'invoice.paid', TYPES[1][2]))
   await sleep(1_500)
-  return { receivers, endpoints, events, inbox, app: 'acme' }
+  await replays(api)
+  for (const [subject, text] of REFUSED) await publish(natsUrl, `posthorn.events.${subject}`, text)
+  return { receivers, endpoints, events, inbox, app: 'acme', replays: true }
 }

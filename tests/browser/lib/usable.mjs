@@ -6,8 +6,8 @@ import { sample } from './sample.mjs'
 
 const WIDTHS = [320, 768, 1280, 2560]
 
-async function everyPage({ api, page }, enter, list, look) {
-  const made = await sample(api)
+async function everyPage({ api, page, fleet }, enter, list, look) {
+  const made = await sample(api, fleet.natsUrl)
   try {
     await enter()
     for (const { name, path, act } of list(made)) {
@@ -39,6 +39,10 @@ export async function mistakesOf(around, enter, list) {
   const { page } = around
   const mistakes = []
   await everyPage(around, enter, list, async (name) => {
+    // What is folded must be usable as well.
+    await page.evaluate(() => {
+      for (const closed of document.querySelectorAll('details')) closed.open = true
+    })
     for (const theme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme: theme })
       const violations = await violationsOf(page)

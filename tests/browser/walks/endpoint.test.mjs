@@ -104,3 +104,33 @@ walk('what failed is counted, replayed and its progress seen', async (around) =>
   await page.getByText(`${events} of ${events} events queued (100 %)`).waitFor()
   await eventually('each of them once more', () => receiver.requests.length === before + events)
 })
+
+walk('an endpoint is retried by the server’s schedule, and by its own once it has one', async (around) => {
+  const { page, receiver, api } = around
+  receiver.answer = { status: 500 }
+  const endpoint = await endpointPage(around)
+  await page.getByRole('navigation', { name: 'Endpoint' }).getByRole('link', { name: 'Settings' }).click()
+  const card = page.locator('.card').filter({ has: page.getByRole('heading', { name: 'Retry schedule' }) })
+  await card.getByText('3 attempts, the last 3 s after the first.').waitFor()
+  await card.getByText('When each of them is').click()
+  assert.deepEqual(await card.getByRole('row').allInnerTexts(), [
+    'Attempt\tAfter the one before\tAfter the first',
+    '1\tAt once\t–',
+    '2\t1 s\t1 s',
+    '3\t2 s\t3 s',
+  ])
+  const waits = card.getByLabel('Waits between attempts')
+  await waits.fill('1 s, soon')
+  await card.getByText('“soon” is no wait').waitFor()
+  await waits.fill('3 h, 1 s')
+  await card.getByRole('button', { name: 'Save schedule' }).click()
+  await card.getByText('no wait may be shorter than the one before it').waitFor()
+  await waits.fill('1 s, 1 s, 1 s')
+  await card.getByRole('button', { name: 'Save schedule' }).click()
+  await card.getByText('4 attempts, the last 3 s after the first.', { exact: true }).waitFor()
+  assert.deepEqual((await api.get(`/app/acme/endpoint/${endpoint.id}/retry-schedule`)).retrySchedule, [1, 1, 1])
+  await api.publish('acme', 'invoice.paid')
+  await eventually('all four attempts', () => receiver.requests.length === 4)
+  await card.getByRole('button', { name: 'Take its own away' }).click()
+  await card.getByText('3 attempts, the last 3 s after the first.').waitFor()
+})

@@ -123,6 +123,11 @@ walk('what is typed into forms stays text', async ({ api, browser, page, token }
   }
   await page.getByRole('button', { name: 'Check' }).click()
   await page.locator('.notice').first().waitFor()
+  const [{ id }] = (await api.get('/app/acme/endpoint')).data
+  await page.goto(`/apps/acme/endpoints/${id}?tab=settings`)
+  await page.getByLabel('Waits between attempts').fill(ALL)
+  await page.getByText(/<script>.* is no wait/).waitFor()
+  assert.equal(await page.evaluate(() => window.executed), undefined)
   await staysText(page, [
     { name: 'applications', path: '/apps' },
     { name: 'endpoints', path: '/apps/acme/endpoints' },

@@ -2,7 +2,7 @@
 
 use posthorn_event_schema::{
     ApplicationId, AttemptRecord, DeliveryCancelled, EndpointId, FanoutVerdict, OrganizationId,
-    Outcome, Progress, Verdict,
+    Outcome, Progress,
 };
 use posthorn_store::history::DeliveryState;
 
@@ -107,15 +107,17 @@ fn message(verdict: &FanoutVerdict) -> Option<Told> {
     if verdict.part != 0 {
         return None;
     }
-    let matched = verdict.endpoints.iter();
-    let matched = matched.filter(|endpoint| endpoint.verdict == Verdict::Matched);
+    let decided = match &verdict.left_out {
+        Some(left_out) => left_out.verdicts.endpoints(),
+        None => verdict.endpoints.len(),
+    };
     let out = LiveMessageOut {
         id: verdict.event.as_str(),
         app_id: verdict.application.as_str(),
         event_type: verdict.event_type.as_str(),
         timestamp: verdict.accepted_at.to_rfc3339_micros(),
-        endpoints: matched.count(),
-        more_endpoints: verdict.endpoints.len() >= FanoutVerdict::MAX_ENDPOINTS,
+        endpoints: verdict.matched().count(),
+        more_endpoints: decided >= FanoutVerdict::MAX_ENDPOINTS,
     };
     Some(Told {
         organization: verdict.organization.clone(),

@@ -274,6 +274,7 @@ mod tests {
             sealed_credentials: Some(b"sealed".to_vec()),
             cancelled_before: None,
             released_at: None,
+            retry_waits_ms: None,
             auto_disabled: None,
             version: 3,
             created_at: at,

@@ -17,6 +17,15 @@ pub struct PageQuery {
     iterator: Option<String>,
 }
 
+/// Which endpoints a message is explained for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct ExplainQuery {
+    /// `true`: only those that the message went to, or is to go to; `false`: only the others.
+    receivers: Option<bool>,
+}
+
 /// The order of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -25,6 +34,17 @@ pub struct OrderQuery {
     /// `ascending` or `descending`.
     #[param(pattern = "^(ascending|descending)$")]
     order: Option<String>,
+}
+
+/// Which endpoints to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the description is used")]
+pub struct EndpointListQuery {
+    /// With this in their URL, description, uid or id, in whatever case; at most 256 characters.
+    search: Option<String>,
+    /// `true`: those that receive nothing for now; `false`: all others.
+    disabled: Option<bool>,
 }
 
 /// Whether an application that exists already is an answer.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::endpoint_schedule::seconds;
 use crate::config::ApiConfig;
 
 /// What holds for every organisation, because it is set where the server runs.
@@ -19,10 +20,13 @@ pub struct ServerOut {
     pub max_endpoints_per_application: u32,
     /// Whether endpoints must have `https` URLs.
     pub https_only: bool,
+    /// The waits between attempts, in seconds, where neither an endpoint nor an event type has its own;
+    /// null while no sender says.
+    pub retry_schedule: Option<Vec<f64>>,
 }
 
 impl ServerOut {
-    pub(crate) fn of(config: &ApiConfig) -> Self {
+    pub(crate) fn of(config: &ApiConfig, retry_waits_ms: Option<Vec<u64>>) -> Self {
         let after = config.endpoint_auto_disable_after.as_secs();
         let warned = config.endpoint_warn_after.iter();
         Self {
@@ -31,6 +35,7 @@ impl ServerOut {
             endpoint_warned_after_seconds: warned.map(std::time::Duration::as_secs).collect(),
             max_endpoints_per_application: config.max_endpoints_per_application,
             https_only: config.url_rules.https_only,
+            retry_schedule: retry_waits_ms.map(seconds),
         }
     }
 }

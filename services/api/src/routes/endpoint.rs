@@ -13,7 +13,7 @@ use posthorn_store::listing::Order;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::endpoint_headers;
+use super::{endpoint_headers, filter};
 use crate::custom_headers::CustomHeaders;
 use crate::endpoint_url::UrlProblem;
 use crate::fields::Fields;
@@ -21,7 +21,7 @@ use crate::minted::Minted;
 use crate::operational::{self, Change, Happened};
 use crate::public::endpoint::{EndpointIn, EndpointOut, EndpointPatch};
 use crate::public::list::ListOut;
-use crate::public::query::{OrderQuery, PageQuery};
+use crate::public::query::{EndpointListQuery, OrderQuery, PageQuery};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::sealing::{self, Owner};
 use crate::state::ApiState;
@@ -81,7 +81,7 @@ impl Wanted {
     path = "/api/v1/app/{app_id}/endpoint",
     operation_id = "v1.endpoint.list",
     tag = "Endpoint",
-    params(PageQuery, OrderQuery),
+    params(PageQuery, OrderQuery, EndpointListQuery),
     responses((status = 200, description = "The answer", body = ListOut<EndpointOut>)),
     extensions(("x-posthorn-scope" = json!("application")))
 )]
@@ -92,9 +92,10 @@ async fn list(
 ) -> Result<Json<ListOut<EndpointOut>>, ApiError> {
     let page = paging::page(&query, EndpointId::parse)?;
     let order = paging::order(&query, Order::Descending)?;
+    let filter = filter::endpoints(&query)?;
     let slice = state
         .store
-        .list_endpoints(&caller.application.id, order, &page)
+        .list_endpoints(&caller.application.id, &filter, order, &page)
         .await;
     let slice = slice.map_err(|error| failure::store(&error))?;
     let endpoints = slice.items.into_iter().map(EndpointOut::from).collect();

@@ -8,9 +8,10 @@ use posthorn_store::listing::Order;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::filter;
 use crate::public::endpoint_activity::EndpointActivityOut;
 use crate::public::list::ListOut;
-use crate::public::query::{OrderQuery, PageQuery};
+use crate::public::query::{EndpointListQuery, OrderQuery, PageQuery};
 use crate::scope::ApplicationCaller;
 use crate::state::ApiState;
 use crate::{failure, moment, paging};
@@ -30,7 +31,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
     path = "/api/v1/app/{app_id}/endpoint-activity",
     operation_id = "posthorn.endpoint.list-activity",
     tag = "Endpoint",
-    params(PageQuery, OrderQuery),
+    params(PageQuery, OrderQuery, EndpointListQuery),
     responses((status = 200, description = "The answer", body = ListOut<EndpointActivityOut>)),
     extensions(("x-posthorn-scope" = json!("application")))
 )]
@@ -41,11 +42,12 @@ async fn list(
 ) -> Result<Json<ListOut<EndpointActivityOut>>, ApiError> {
     let page = paging::page(&query, EndpointId::parse)?;
     let order = paging::order(&query, Order::Descending)?;
+    let filter = filter::endpoints(&query)?;
     let application = &caller.application.id;
     let read = async {
         let slice = state
             .store
-            .list_endpoints(application, order, &page)
+            .list_endpoints(application, &filter, order, &page)
             .await?;
         let ids: Vec<EndpointId> = slice.items.into_iter().map(|row| row.id).collect();
         let activity = state

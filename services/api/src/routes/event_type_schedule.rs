@@ -103,8 +103,8 @@ fn checked_life(seconds: u32) -> Result<i32, ApiError> {
     Ok(i32::try_from(seconds).unwrap_or(i32::MAX))
 }
 
-/// The waits in milliseconds.
-fn checked(waits: &[u64]) -> Result<Vec<i64>, ApiError> {
+/// The waits in milliseconds, checked.
+pub(super) fn checked(waits: &[u64]) -> Result<Vec<i64>, ApiError> {
     let mut fields = Fields::default();
     if waits.len() > MAX_WAITS {
         fields.note(

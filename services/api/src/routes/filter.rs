@@ -1,7 +1,8 @@
-//! The filters that lists of messages and attempts have in common.
+//! The filters that lists of messages, of attempts and of endpoints have in common.
 
 use posthorn_event_schema::{Channel, EventType, Timestamp};
 use posthorn_public_http::{ApiError, QueryParams};
+use posthorn_store::endpoint::EndpointFilter;
 use posthorn_store::history::{AttemptFilter, Content, EventFilter};
 
 use crate::paging::invalid_query;
@@ -37,6 +38,27 @@ pub(crate) fn flag(query: &QueryParams, name: &str, default: bool) -> Result<boo
         Some("false") => Ok(false),
         Some(_) => Err(wrong_type(name, "`true` or `false`")),
     }
+}
+
+/// Longest text that endpoints are searched for, in characters.
+const MAX_SEARCH: usize = 256;
+
+/// Reads which endpoints to list.
+pub(crate) fn endpoints(query: &QueryParams) -> Result<EndpointFilter, ApiError> {
+    let text = query.one("search").map(str::trim);
+    let text = text.filter(|text| !text.is_empty());
+    if text.is_some_and(|text| text.chars().count() > MAX_SEARCH || text.contains('\0')) {
+        let rule = format!("must have at most {MAX_SEARCH} characters, none of them NUL");
+        return Err(invalid_query("search", rule));
+    }
+    let disabled = match query.one("disabled") {
+        None => None,
+        Some(_) => Some(flag(query, "disabled", false)?),
+    };
+    Ok(EndpointFilter {
+        text: text.map(str::to_owned),
+        disabled,
+    })
 }
 
 /// Reads which messages to list.

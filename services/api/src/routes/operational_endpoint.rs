@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use posthorn_event_schema::EndpointId;
 use posthorn_public_http::{ApiError, JsonBody, QueryParams, RawBody};
+use posthorn_store::endpoint::EndpointFilter;
 use posthorn_store::listing::Order;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -46,7 +47,11 @@ async fn list(
     let page = paging::page(&query, EndpointId::parse)?;
     let order = paging::order(&query, Order::Descending)?;
     let application = &caller.application.id;
-    let slice = state.store.list_endpoints(application, order, &page).await;
+    let all = EndpointFilter::default();
+    let slice = state
+        .store
+        .list_endpoints(application, &all, order, &page)
+        .await;
     let slice = slice.map_err(|error| failure::store(&error))?;
     let endpoints = slice.items.into_iter().map(Into::into).collect();
     Ok(Json(ListOut::new(

@@ -13,7 +13,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(read))
 }
 
-/// Reads what holds for every organisation: how long history is kept, and what endpoints may be.
+/// Reads what holds for every organisation: how long history is kept, when deliveries
+/// are retried, and what endpoints may be.
 #[utoipa::path(
     get,
     path = "/api/v1/server",
@@ -26,5 +27,6 @@ async fn read(
     State(state): State<ApiState>,
     OrganizationCaller(_organization): OrganizationCaller,
 ) -> Json<ServerOut> {
-    Json(ServerOut::of(&state.config))
+    let waits = state.default_schedule.waits_ms(&state.bus, None).await;
+    Json(ServerOut::of(&state.config, waits))
 }

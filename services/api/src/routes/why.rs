@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use posthorn_event_schema::EndpointId;
 use posthorn_public_http::{ApiError, QueryParams};
-use posthorn_store::history::Content;
+use posthorn_store::history::{Concerned, Content};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::filter;
 use crate::public::list::ListOut;
-use crate::public::query::PageQuery;
+use crate::public::query::{ExplainQuery, PageQuery};
 use crate::public::why::ExplainedEndpointOut;
 use crate::scope::ApplicationCaller;
 use crate::state::ApiState;
@@ -28,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
     path = "/api/v1/app/{app_id}/msg/{msg_id}/explain",
     operation_id = "posthorn.message.explain",
     tag = "Message",
-    params(PageQuery),
+    params(PageQuery, ExplainQuery),
     responses((status = 200, description = "The answer", body = ListOut<ExplainedEndpointOut>)),
     extensions(("x-posthorn-scope" = json!("application")))
 )]
@@ -40,11 +41,16 @@ async fn explain(
 ) -> Result<Json<ListOut<ExplainedEndpointOut>>, ApiError> {
     let application = &caller.application.id;
     let page = paging::page(&query, EndpointId::parse)?;
+    let which = match query.one("receivers") {
+        None => Concerned::All,
+        Some(_) if filter::flag(&query, "receivers", true)? => Concerned::Receivers,
+        Some(_) => Concerned::Others,
+    };
     let event = lookup::message(&state, application, &msg, Content::Skip).await?;
     let read = async {
         let place = event.place();
         let decided_at = state.store.fanout_decided_at(&place).await?;
-        let slice = state.store.endpoints_of_event(&place, &page).await?;
+        let slice = state.store.endpoints_of_event(&place, which, &page).await?;
         let ids: Vec<_> = slice.items.iter().map(|i| i.endpoint.clone()).collect();
         let rows = state.store.endpoints_by_id(application, &ids).await?;
         Ok((decided_at, slice, rows))

@@ -103,3 +103,45 @@ async fn its_pages_are_those_of_the_endpoints() {
     portal.get("/app/shop/endpoint-activity").await.expect(404);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn endpoints_are_found_by_a_part_of_what_they_are_called_and_by_whether_they_receive() {
+    let world = World::start().await;
+    let app = world.application("shop").await;
+    for uid in ["alpha", "beta", "50%_off"] {
+        let made = json!({"uid": uid.replace('%', "-"), "url": format!("https://example.com/{uid}"),
+            "description": format!("The {uid} one"), "disabled": uid == "beta"});
+        let path = format!("/app/{app}/endpoint");
+        world.client.post(&path, &made).await.expect(201);
+    }
+    let all = world.client.get("/app/shop/endpoint?order=ascending").await;
+    let ids = all.column("id");
+    let found = async |query: &str| {
+        let of = |list: &str| format!("/app/shop/{list}?order=ascending&{query}");
+        let list = world.client.get(&of("endpoint")).await.column("id");
+        let activity = world.client.get(&of("endpoint-activity")).await;
+        assert_eq!(activity.column("endpointId"), list, "{query}");
+        list
+    };
+    assert_eq!(found("search=THE%20alpha").await, ids[..1]);
+    assert_eq!(found("search=example.com").await, ids);
+    // Nothing in it has a meaning.
+    assert_eq!(found("search=50%25_").await, ids[2..]);
+    assert_eq!(found("search=%25%25").await, [""; 0]);
+    assert_eq!(found("search=%20").await, ids);
+    assert_eq!(found(&format!("search={}", ids[1])).await, ids[1..2]);
+    assert_eq!(found("disabled=true").await, ids[1..2]);
+    assert_eq!(
+        found("disabled=false&search=e").await,
+        [&ids[..1], &ids[2..]].concat()
+    );
+    assert_eq!(found("search=e&limit=2").await, ids[..2]);
+    let after = format!("search=e&limit=2&iterator={}", ids[1]);
+    assert_eq!(found(&after).await, ids[2..]);
+    let long = format!("search={}", "a".repeat(257));
+    for (bad, status) in [("disabled=maybe", 400), ("search=%00", 422), (&long, 422)] {
+        let path = format!("/app/shop/endpoint?{bad}");
+        world.client.get(&path).await.expect(status);
+    }
+    world.stop().await;
+}

@@ -32,7 +32,13 @@ async fn the_fleet_is_shown_to_those_who_run_it() {
     let members = world.bus.members().await.unwrap();
     let holds = Partition::all().skip(1).collect();
     members
-        .heartbeat("sender-a", &Member { holds })
+        .heartbeat(
+            "sender-a",
+            &Member {
+                holds,
+                retry_waits_ms: Some(vec![500, 5_000]),
+            },
+        )
         .await
         .unwrap();
 

@@ -70,6 +70,7 @@ fn decided(event: &Event, endpoint: &EndpointId, verdict: Verdict) -> Outcome {
             endpoint: endpoint.clone(),
             verdict,
         }],
+        left_out: None,
     })
 }
 

@@ -26,6 +26,7 @@ fn matched(event: &Event) -> Outcome {
             endpoint: EndpointId::parse("ep_1").unwrap(),
             verdict: Verdict::Matched,
         }],
+        left_out: None,
     })
 }
 

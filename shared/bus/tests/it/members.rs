@@ -17,12 +17,19 @@ async fn members_are_listed_until_they_leave_or_fall_silent() {
             "a",
             &Member {
                 holds: holds.clone(),
+                retry_waits_ms: None,
             },
         )
         .await
         .unwrap();
     members
-        .heartbeat("b", &Member { holds: Vec::new() })
+        .heartbeat(
+            "b",
+            &Member {
+                holds: Vec::new(),
+                retry_waits_ms: None,
+            },
+        )
         .await
         .unwrap();
     let listed = members.list().await.unwrap();

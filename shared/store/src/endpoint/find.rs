@@ -7,6 +7,15 @@ use crate::history::Audience;
 use crate::listing::{Listing, Order};
 use crate::{Page, Slice, Store, StoreError, column};
 
+/// Which of an application's endpoints to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndpointFilter {
+    /// With this in their URL, description, uid or id, in whatever case.
+    pub text: Option<String>,
+    /// Those that receive nothing for now, or all others.
+    pub disabled: Option<bool>,
+}
+
 impl Store {
     /// Finds a live endpoint by id or uid.
     ///
@@ -74,17 +83,22 @@ impl Store {
     pub async fn list_endpoints(
         &self,
         application: &ApplicationId,
+        filter: &EndpointFilter,
         order: Order,
         page: &Page<EndpointId>,
     ) -> Result<Slice<EndpointRow>, StoreError> {
-        let select =
-            format!("SELECT {COLUMNS} FROM endpoints WHERE application_id = $1 AND NOT deleted");
+        let select = format!(
+            "SELECT {COLUMNS} FROM endpoints WHERE application_id = $1 AND NOT deleted \
+               AND ($4::text IS NULL OR position(lower($4) IN \
+                    lower(concat_ws(E'\\n', url, description, uid, id) COLLATE \"default\")) > 0) \
+               AND ($5::boolean IS NULL OR disabled = $5)"
+        );
         let scope = application.as_str();
         let listing = Listing {
             select: &select,
             key: "id",
             scope,
-            filters: &[],
+            filters: &[&filter.text, &filter.disabled],
         };
         let mut client = self.client().await?;
         listing

@@ -128,7 +128,8 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtext('posthorn'), hashtext('
 const PARTITIONS: &str = "
     SELECT c.relname::text AS name, p.name AS parent, i.inhrelid IS NOT NULL AS attached,
            COALESCE(i.inhdetachpending, false) AS pending
-    FROM (VALUES ('events'), ('fanouts'), ('deliveries'), ('attempts')) AS p (name)
+    FROM (VALUES ('events'), ('fanout_rosters'), ('fanouts'), ('deliveries'), ('attempts'))
+        AS p (name)
     JOIN pg_class c ON c.relname ~ ('^' || p.name || '_[0-9]{8}$') AND c.relkind = 'r'
         AND c.relnamespace = current_schema()::regnamespace
     LEFT JOIN pg_inherits i ON i.inhrelid = c.oid

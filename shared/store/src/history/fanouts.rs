@@ -79,6 +79,21 @@ impl Store {
     }
 }
 
+/// Whom an event left out and why: named one by one, or as a roster.
+///
+/// `$1` application, `$2` event, `$3` and `$4` its days.
+pub(super) const LEFT_OUT: &str = "\
+    SELECT one.endpoint COLLATE \"C\" AS endpoint_id, f.decided_at, one.reason \
+    FROM fanouts f \
+    LEFT JOIN fanout_rosters r \
+        ON r.application_id = f.application_id AND r.id = f.roster AND r.day = f.day \
+    CROSS JOIN LATERAL ( \
+        SELECT * FROM unnest(f.endpoints, f.reasons) \
+        UNION ALL SELECT * FROM unnest(r.endpoints, fanout_reasons(f.left_out)) \
+    ) AS one (endpoint, reason) \
+    WHERE f.application_id = $1 AND f.event_id = $2 AND f.day BETWEEN $3 AND $4 \
+      AND one.endpoint IS NOT NULL AND one.reason IS NOT NULL";
+
 /// The decisions about an event, the earliest for each endpoint whose id fulfils a condition.
 ///
 /// `$1` application, `$2` event, `$3` and `$4` its days.
@@ -89,9 +104,7 @@ pub(super) fn decisions_of(condition: &str) -> String {
              WHERE application_id = $1 AND id >= $2 || '.' AND id < $2 || '/' \
                AND day BETWEEN $3 AND $4 AND decided_at IS NOT NULL \
              UNION ALL \
-             SELECT left_out.endpoint COLLATE \"C\", f.decided_at, left_out.reason \
-             FROM fanouts f, unnest(f.endpoints, f.reasons) AS left_out (endpoint, reason) \
-             WHERE f.application_id = $1 AND f.event_id = $2 AND f.day BETWEEN $3 AND $4 \
+             SELECT endpoint_id, decided_at, reason FROM ({LEFT_OUT}) AS left_out \
          ) AS decided \
          WHERE endpoint_id {condition} ORDER BY endpoint_id, decided_at"
     )

@@ -21,22 +21,33 @@ pub struct EventEndpoint {
     pub delivery: Option<StoredDelivery>,
 }
 
+/// Which endpoints that an event has to do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concerned {
+    /// Those that the application has now, that were decided about, or that have a delivery.
+    All,
+    /// Those that have a delivery.
+    Receivers,
+    /// All others.
+    Others,
+}
+
 /// `$1` application, `$2` event, `$3` and `$4` its days.
 const OF_EVENT: &str = "WHERE d.application_id = $1 AND d.id >= $2 || '.' AND d.id < $2 || '/' \
                         AND d.day BETWEEN $3 AND $4";
 
 impl Store {
-    /// Lists, by id, the endpoints that the application has now, and those that the event was
-    /// decided about or delivered to.
+    /// Lists endpoints that an event has to do with, by id.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
     pub async fn endpoints_of_event(
         &self,
         place: &EventPlace,
+        which: Concerned,
         page: &Page<EndpointId>,
     ) -> Result<Slice<EventEndpoint>, StoreError> {
-        let ids = self.ids_around(place, page).await?;
+        let ids = self.ids_around(place, which, page).await?;
         let names: Vec<&str> = ids.items.iter().map(EndpointId::as_str).collect();
         let params: crate::pool::Params<'_> = &[
             &place.application.as_str(),
@@ -84,6 +95,7 @@ impl Store {
     async fn ids_around(
         &self,
         place: &EventPlace,
+        which: Concerned,
         page: &Page<EndpointId>,
     ) -> Result<Slice<EndpointId>, StoreError> {
         let (from, backwards) = match &page.position {
@@ -93,13 +105,9 @@ impl Store {
         };
         let (beyond, order) = direction(!backwards);
         let sql = format!(
-            "SELECT id FROM ( \
-                 SELECT id FROM endpoints WHERE application_id = $1 AND NOT deleted \
-                 UNION SELECT d.endpoint_id FROM deliveries d {OF_EVENT} \
-                 UNION SELECT unnest(f.endpoints) COLLATE \"C\" FROM fanouts f \
-                     WHERE f.application_id = $1 AND f.event_id = $2 AND f.day BETWEEN $3 AND $4 \
-             ) AS known (id) \
-             WHERE $5::text IS NULL OR id {beyond} $5 ORDER BY id {order} LIMIT $6"
+            "SELECT id FROM ({}) AS known (id) \
+             WHERE $5::text IS NULL OR id {beyond} $5 ORDER BY id {order} LIMIT $6",
+            ids_of(which)
         );
         let params: crate::pool::Params<'_> = &[
             &place.application.as_str(),
@@ -113,5 +121,20 @@ impl Store {
         let id = |row: &Row| parsed(row, "id", EndpointId::parse);
         let ids = rows.iter().map(id).collect::<Result<_, _>>()?;
         Ok(Slice::cut(ids, page.limit, backwards))
+    }
+}
+
+/// The ids of endpoints, each once.
+fn ids_of(which: Concerned) -> String {
+    let receivers = format!("SELECT d.endpoint_id FROM deliveries d {OF_EVENT}");
+    let known = format!(
+        "SELECT id FROM endpoints WHERE application_id = $1 AND NOT deleted \
+         UNION SELECT endpoint_id FROM ({}) AS left_out",
+        fanouts::LEFT_OUT
+    );
+    match which {
+        Concerned::All => format!("{known} UNION {receivers}"),
+        Concerned::Receivers => format!("{receivers} GROUP BY d.endpoint_id"),
+        Concerned::Others => format!("({known}) EXCEPT {receivers}"),
     }
 }

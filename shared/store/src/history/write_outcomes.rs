@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use posthorn_event_schema::{DeliveryId, Outcome, Verdict};
+use posthorn_event_schema::{DeliveryId, Outcome};
 use time::Date;
 
 use super::aftermath::Aftermath;
@@ -75,13 +75,9 @@ impl<'a> OutcomeBatch<'a> {
                 Outcome::Fanout(verdict) => {
                     let day = day_to_write(verdict.accepted_at)?;
                     verdicts.push((day, verdict));
-                    let matched = |e: &&_| matches!(verdict_of(e), Verdict::Matched);
-                    for endpoint in verdict.endpoints.iter().filter(matched) {
-                        add(
-                            &mut deliveries,
-                            day,
-                            DeliveryFacts::matched(verdict, &endpoint.endpoint),
-                        );
+                    for endpoint in verdict.matched() {
+                        let facts = DeliveryFacts::matched(verdict, endpoint);
+                        add(&mut deliveries, day, facts);
                     }
                     day
                 }
@@ -109,10 +105,6 @@ impl<'a> OutcomeBatch<'a> {
             deliveries,
         })
     }
-}
-
-fn verdict_of(endpoint: &posthorn_event_schema::EndpointVerdict) -> Verdict {
-    endpoint.verdict
 }
 
 fn add<'a>(deliveries: &mut Deliveries<'a>, day: Date, facts: DeliveryFacts<'a>) {

@@ -5,6 +5,7 @@
 mod disabling;
 mod failing;
 mod history;
+mod left_out;
 mod migrate;
 mod overview;
 mod sample;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use posthorn_event_schema::{
     ApplicationId, AttemptHeaders, AttemptId, AttemptNumber, AttemptRecord, Channel, DeliveryId,
     EndpointId, EndpointVerdict, Event, EventId, EventMeta, EventType, FailureClass, FanoutVerdict,
-    Mismatch, OrganizationId, Outcome, Progress, Response, SchemaVersion, Timestamp, Trigger,
-    Verdict,
+    LeftOut, Mismatch, OrganizationId, Outcome, Progress, Response, SchemaVersion, Timestamp,
+    Trigger, Verdict,
 };
 use posthorn_harness::TestDatabase;
 use posthorn_store::{Store, StoreConfig, migrate};
@@ -90,7 +90,24 @@ pub(crate) fn verdict(event: &Event, to: &[&str], left_out: &[&str]) -> Outcome 
                 verdict,
             })
             .collect(),
+        left_out: None,
     })
+}
+
+/// The same decision, with those that were left out told as a roster; brought along, or known already.
+pub(crate) fn by_roster(outcome: &Outcome, brought: bool) -> Outcome {
+    let Outcome::Fanout(mut verdict) = outcome.clone() else {
+        panic!("{outcome:?} is no decision");
+    };
+    let mut left_out = LeftOut::of(&verdict.endpoints);
+    if !brought {
+        left_out.endpoints = None;
+    }
+    verdict
+        .endpoints
+        .retain(|decision| decision.verdict == Verdict::Matched);
+    verdict.left_out = Some(left_out);
+    Outcome::Fanout(verdict)
 }
 
 /// The attempt `number`; the last of three succeeds.

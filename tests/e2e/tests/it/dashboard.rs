@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use posthorn_e2e::{Client, Stack, client::text};
-use posthorn_harness::eventually;
+use posthorn_harness::{Receiver, eventually};
 use serde_json::{Value, json};
 
 use crate::SOON;
@@ -103,5 +103,69 @@ async fn a_messages_journey_is_seen_from_its_stream_to_its_inbox() {
     )
     .await;
     assert_eq!(fleet["senders"].as_array().unwrap().len(), 1);
+    stack.stop().await;
+}
+
+/// Endpoints of which an event leaves out more than are named one by one.
+const MANY: usize = 12;
+
+#[tokio::test]
+async fn many_endpoints_that_an_event_leaves_out_are_told_with_their_reasons_as_of_then() {
+    let receiver = Receiver::start().await;
+    let stack = Stack::start().await;
+    let client = &stack.client;
+    let app = client.application("acme").await;
+    let (wanted, _) = client.endpoint(&app, &receiver.url("/hook")).await;
+    let made = json!({"name": "other", "description": "another one"});
+    assert_eq!(client.post("/event-type", &made).await.status, 201);
+    let path = format!("/app/{app}/endpoint");
+    let mut others = Vec::new();
+    for n in 0..MANY {
+        let other =
+            json!({"url": receiver.url("/other"), "eventTypes": ["other"], "disabled": n == 0});
+        others.push(text(&client.post(&path, &other).await.body["id"]));
+    }
+    let publish = async || {
+        let sent = json!({"eventType": "file.deleted", "payload": {}});
+        let sent = client.post(&format!("/app/{app}/msg"), &sent).await;
+        let msg = text(&sent.body["id"]);
+        client.attempts(&app, &msg, 1).await;
+        msg
+    };
+    // The first brings the roster along, the second counts on it.
+    let messages = [publish().await, publish().await];
+    // What is decided stays so, whatever becomes of an endpoint.
+    let change = client.request("PATCH", &format!("{path}/{}", others[0]));
+    let changed = Client::send(change.json(&json!({"disabled": false, "eventTypes": null})));
+    assert_eq!(changed.await.status, 200);
+    let gone = client.request("DELETE", &format!("{path}/{}", others[1]));
+    assert_eq!(Client::send(gone).await.status, 204);
+
+    for msg in messages {
+        let explain = format!("/app/{app}/msg/{msg}/explain");
+        let told = eventually(SOON, "a decision about all", async || {
+            let told = client.get(&format!("{explain}?receivers=false")).await.body;
+            let list = told["data"].as_array().cloned().unwrap_or_default();
+            let decided = list
+                .iter()
+                .filter(|one| one["verdict"] == json!("not_matched"));
+            if decided.count() == MANY {
+                Ok(list)
+            } else {
+                Err(told.to_string())
+            }
+        })
+        .await;
+        for (n, one) in told.iter().enumerate() {
+            let reason = if n == 0 { "disabled" } else { "event_type" };
+            let found = (&one["endpointId"], &one["reason"], &one["deleted"]);
+            assert_eq!(found, (&json!(others[n]), &json!(reason), &json!(n == 1)));
+        }
+        let receivers = client.get(&format!("{explain}?receivers=true")).await.body;
+        assert_eq!(receivers["data"].as_array().unwrap().len(), 1);
+        assert_eq!(receivers["data"][0]["endpointId"], json!(wanted));
+        let all = client.get(&explain).await.body;
+        assert_eq!(all["data"].as_array().unwrap().len(), 1 + MANY);
+    }
     stack.stop().await;
 }

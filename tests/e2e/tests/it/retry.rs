@@ -151,6 +151,58 @@ async fn an_endless_body_is_cut_off() {
 }
 
 #[tokio::test]
+async fn an_endpoints_own_schedule_holds_for_all_that_it_receives() {
+    let receiver = Receiver::start().await;
+    receiver.set("/hook", Behaviour::Status(500));
+    let stack =
+        Stack::start_with(|settings| settings.with("POSTHORN_RETRY_SCHEDULE", "1500ms,2h")).await;
+    let app = stack.client.application("acme").await;
+    let (endpoint, _) = stack.client.endpoint(&app, &receiver.url("/hook")).await;
+    let put = |path: String, waits: serde_json::Value| {
+        let request = stack.client.request("PUT", &path);
+        Client::send(request.json(&json!({"retrySchedule": waits})))
+    };
+    let made = json!({"name": "slow", "description": "may wait"});
+    assert_eq!(stack.client.post("/event-type", &made).await.status, 201);
+    let slow = put("/event-type/slow/retry-schedule".to_owned(), json!([3600]));
+    assert_eq!(slow.await.status, 200);
+
+    let path = format!("/app/{app}/endpoint/{endpoint}/retry-schedule");
+    let shown = stack.client.get(&path).await.body;
+    assert_eq!(shown["retrySchedule"], json!(null));
+    assert_eq!(shown["serverSchedule"], json!([1.5, 7200.0]), "{shown}");
+    let of_type = json!([{"name": "slow", "retrySchedule": [3600.0]}]);
+    assert_eq!(shown["eventTypes"], of_type);
+    let server = stack.client.get("/server").await.body;
+    assert_eq!(server["retrySchedule"], json!([1.5, 7200.0]));
+
+    // It goes before the type's.
+    let set = put(path.clone(), json!([1, 1])).await;
+    assert_eq!(
+        (set.status, &set.body["retrySchedule"]),
+        (200, &json!([1.0, 1.0]))
+    );
+    let producer = stack.producer().await;
+    producer
+        .publish("posthorn.events.acme.slow", r#"{"id":"event_1","data":1}"#)
+        .await;
+    assert_eq!(stack.client.attempts(&app, "event_1", 3).await.len(), 3);
+
+    for bad in [json!([60, 5]), json!([172_800]), json!("soon")] {
+        assert_eq!(put(path.clone(), bad).await.status, 422);
+    }
+    // Without it, the type's holds again.
+    assert_eq!(put(path, json!(null)).await.status, 200);
+    producer
+        .publish("posthorn.events.acme.slow", r#"{"id":"event_2","data":1}"#)
+        .await;
+    stack.client.attempts(&app, "event_2", 1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(stack.client.attempts(&app, "event_2", 1).await.len(), 1);
+    stack.stop().await;
+}
+
+#[tokio::test]
 async fn an_event_types_schedule_holds_for_its_events_alone() {
     let receiver = Receiver::start().await;
     receiver.set("/hook", Behaviour::Status(500));

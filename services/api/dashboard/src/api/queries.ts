@@ -14,13 +14,29 @@ export function useApp(app: string) {
   })
 }
 
-export function useEndpoints(app: string, iterator?: string, limit = PAGE) {
+/** Which endpoints of an application; empty = all. */
+export interface EndpointFilter {
+  search: string
+  disabled: '' | 'true' | 'false'
+}
+
+function endpointQuery({ search, disabled }: EndpointFilter, iterator: string | undefined) {
+  return {
+    limit: PAGE,
+    iterator,
+    order: 'descending' as const,
+    search: search || undefined,
+    disabled: disabled === '' ? undefined : disabled === 'true',
+  }
+}
+
+export function useEndpoints(app: string, filter: EndpointFilter, iterator?: string) {
   return useQuery({
-    queryKey: ['endpoints', app, iterator, limit],
+    queryKey: ['endpoints', app, filter, iterator],
     queryFn: () =>
       ask(
         client.GET('/api/v1/app/{app_id}/endpoint', {
-          params: { path: { app_id: app }, query: { limit, iterator, order: 'descending' } },
+          params: { path: { app_id: app }, query: endpointQuery(filter, iterator) },
         }),
       ),
     placeholderData: keepPreviousData,
@@ -28,13 +44,13 @@ export function useEndpoints(app: string, iterator?: string, limit = PAGE) {
 }
 
 /** What happened lately at the endpoints of a page of their list. */
-export function useEndpointActivity(app: string, iterator?: string, limit = PAGE) {
+export function useEndpointActivity(app: string, filter: EndpointFilter, iterator?: string) {
   return useQuery({
-    queryKey: ['endpoint-activity', app, iterator, limit],
+    queryKey: ['endpoint-activity', app, filter, iterator],
     queryFn: async () => {
       const { data } = await ask(
         client.GET('/api/v1/app/{app_id}/endpoint-activity', {
-          params: { path: { app_id: app }, query: { limit, iterator, order: 'descending' } },
+          params: { path: { app_id: app }, query: endpointQuery(filter, iterator) },
         }),
       )
       return new Map(data.map((one) => [one.endpointId, one]))

@@ -1,7 +1,8 @@
 import { Plug, Plus } from 'lucide-react'
 import type { Schemas } from '../api/client'
-import { useApp, useEndpointActivity, useEndpoints } from '../api/queries'
+import { type EndpointFilter, useApp, useEndpointActivity, useEndpoints } from '../api/queries'
 import { Link } from '../app/link'
+import { setSearch, usePlace } from '../app/location'
 import { path } from '../app/match'
 import type { PageProps } from '../app/routes'
 import { type Scope, useScope } from '../app/scope'
@@ -17,8 +18,15 @@ import { Time } from '../ui/time'
 export default function Endpoints({ params }: PageProps) {
   const scope = useScope(params)
   const cursor = useCursor()
-  const query = useEndpoints(scope.app, cursor)
-  const activity = useEndpointActivity(scope.app, cursor)
+  const { search } = usePlace()
+  const disabled = search.get('disabled')
+  const filter: EndpointFilter = {
+    search: search.get('search') ?? '',
+    disabled: disabled === 'true' || disabled === 'false' ? disabled : '',
+  }
+  const filtered = filter.search !== '' || filter.disabled !== ''
+  const query = useEndpoints(scope.app, filter, cursor)
+  const activity = useEndpointActivity(scope.app, filter, cursor)
   const app = useApp(scope.app)
   const create = scope.may('ManageEndpoint') && (
     <Link className="button primary" to={`${scope.base}/endpoints/new`}>
@@ -36,10 +44,13 @@ export default function Endpoints({ params }: PageProps) {
       >
         {create}
       </PageHead>
+      <Filters filter={filter} />
       <Card body={false}>
         <Answer query={query}>
           {(list) =>
-            list.data.length === 0 ? (
+            list.data.length === 0 && filtered ? (
+              <Empty title="No endpoint is like that" action={<ClearFilters />} />
+            ) : list.data.length === 0 ? (
               <Empty icon={<Plug size={26} />} title="No endpoints yet" action={create}>
                 Add the URL of your server, or an inbox to look at requests without one. You get a secret with
                 it, by which your server knows that requests are genuine.
@@ -74,6 +85,59 @@ export default function Endpoints({ params }: PageProps) {
         </Answer>
       </Card>
     </>
+  )
+}
+
+const STATES: [EndpointFilter['disabled'], string][] = [
+  ['', 'Any status'],
+  ['false', 'Active'],
+  ['true', 'Paused'],
+]
+
+function Filters({ filter }: { filter: EndpointFilter }) {
+  const search = (text: string) => {
+    if (text.trim() !== filter.search) setSearch({ search: text.trim(), iterator: null })
+  }
+  return (
+    <search className="filters">
+      <input
+        key={filter.search}
+        className="input"
+        data-search
+        aria-label="Find endpoints by URL, description, uid or id"
+        placeholder="URL, description, uid or id"
+        maxLength={256}
+        defaultValue={filter.search}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') search(event.currentTarget.value)
+        }}
+        onBlur={(event) => search(event.currentTarget.value)}
+      />
+      <select
+        className="select"
+        aria-label="Status"
+        value={filter.disabled}
+        onChange={(event) => setSearch({ disabled: event.target.value, iterator: null })}
+      >
+        {STATES.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </search>
+  )
+}
+
+function ClearFilters() {
+  return (
+    <button
+      type="button"
+      className="button"
+      onClick={() => setSearch({ search: null, disabled: null, iterator: null })}
+    >
+      Clear the filters
+    </button>
   )
 }
 

@@ -4,6 +4,8 @@ import { ask, client, isNotFound, type Schemas } from '../api/client'
 import { inWords } from '../api/error'
 import type { PageProps } from '../app/routes'
 import { useScope } from '../app/scope'
+import { Schedule, WaitsField } from '../parts/retry-schedule'
+import { readWaits, waitsText } from '../text/schedule'
 import { examples, latest, nextVersion } from '../text/schema'
 import { Confirm } from '../ui/dialog'
 import { Field, TextField } from '../ui/field'
@@ -56,7 +58,7 @@ export default function EventTypePage({ params }: PageProps) {
             {!scope.portal && <Archive type={type} />}
           </PageHead>
           <div className="stack">
-            {!scope.portal && <Schedule name={type.name} />}
+            {!scope.portal && <Retries name={type.name} />}
             {scope.portal ? <ReadOnly type={type} /> : <Edit key={type.updatedAt} type={type} />}
           </div>
         </>
@@ -225,7 +227,7 @@ function Archive({ type }: { type: EventType }) {
 }
 
 /** The waits between attempts, for events of this type. */
-function Schedule({ name }: { name: string }) {
+function Retries({ name }: { name: string }) {
   const queries = useQueryClient()
   const params = { path: { event_type_name: name } }
   const query = useQuery({
@@ -258,13 +260,13 @@ function ScheduleForm({
   schedule: Schemas['RetrySchedule']
   save: (body: Schemas['RetryScheduleIn']) => Promise<unknown>
 }) {
-  const [waits, setWaits] = useState(schedule.retrySchedule?.join(', ') ?? '')
+  const [waits, setWaits] = useState(waitsText(schedule.retrySchedule ?? []))
   const [ttl, setTtl] = useState(schedule.timeToLive?.toString() ?? '')
   const saving = useMutation({
     mutationFn: () => {
-      const numbers = waits.split(/[\s,]+/).filter((text) => text !== '')
+      const numbers = readWaits(waits)
       return save({
-        retrySchedule: numbers.length > 0 ? numbers.map(Number) : null,
+        retrySchedule: numbers.length > 0 ? numbers : null,
         timeToLive: ttl ? Number(ttl) : null,
       })
     },
@@ -278,12 +280,9 @@ function ScheduleForm({
         saving.mutate()
       }}
     >
-      <TextField
-        label="Waits between attempts, in seconds"
-        hint="Separated by commas. Empty: as the server is set."
-        mono
-        placeholder="5, 30, 120, 600"
-        pattern="[0-9,\s]*"
+      {schedule.retrySchedule && <Schedule waits={schedule.retrySchedule} />}
+      <WaitsField
+        hint="Separated by commas. Empty: as the server is set. An endpoint’s own schedule goes before it."
         value={waits}
         onChange={setWaits}
       />

@@ -134,7 +134,7 @@ function Tiles({ overview }: { overview: Overview }) {
         value={latencyMs ? milliseconds(latencyMs.p95) : '–'}
         about={
           latencyMs &&
-          `half within ${milliseconds(latencyMs.p50)}, 99 % within ${milliseconds(latencyMs.p99)}`
+          `half within ${milliseconds(latencyMs.p50)}, 99\u00a0% within ${milliseconds(latencyMs.p99)}`
         }
       />
       <Tile

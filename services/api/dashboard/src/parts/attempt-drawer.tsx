@@ -134,9 +134,12 @@ function Facts({ scope, attempt }: { scope: Scope; attempt: Schemas['MessageAtte
       <TraceFact traceId={attempt.traceId} />
       <dt>Endpoint</dt>
       <dd>
-        <Link className="mono small" to={scope.base + path('endpoints', attempt.endpointId)}>
-          {attempt.endpointId}
-        </Link>
+        <span className="row one-line">
+          <Link className="mono small cut" to={scope.base + path('endpoints', attempt.endpointId)}>
+            {attempt.endpointId}
+          </Link>
+          <CopyId value={attempt.endpointId} bare />
+        </span>
       </dd>
     </dl>
   )

@@ -11,6 +11,7 @@ import type { Scope } from '../app/scope'
 import { attemptStatus, trigger } from '../text/delivery'
 import { shortId } from '../text/id'
 import { milliseconds } from '../text/time'
+import { CopyId } from '../ui/copy'
 import { Answer, Card, Empty } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
 import { StatusBadge } from '../ui/status'
@@ -154,7 +155,10 @@ function Filters({
         onKeyDown={(event) => {
           if (event.key === 'Enter') setSearch({ type: event.currentTarget.value.trim(), iterator: null })
         }}
-        onBlur={(event) => setSearch({ type: event.currentTarget.value.trim(), iterator: null })}
+        onBlur={(event) => {
+          const type = event.currentTarget.value.trim()
+          if (type !== filter.type) setSearch({ type, iterator: null })
+        }}
       />
       {children}
     </search>
@@ -193,13 +197,16 @@ export function Attempts({ scope, attempts }: { scope: Scope; attempts: Attempt[
               <span className="mono small">{attempt.msg?.eventType ?? '–'}</span>
             </td>
             <td data-label="Event">
-              <Link
-                className="mono small"
-                title={attempt.msgId}
-                to={scope.base + path('events', attempt.msgId)}
-              >
-                {shortId(attempt.msgId)}
-              </Link>
+              <span className="row one-line">
+                <Link
+                  className="mono small"
+                  title={attempt.msgId}
+                  to={scope.base + path('events', attempt.msgId)}
+                >
+                  {shortId(attempt.msgId)}
+                </Link>
+                <CopyId value={attempt.msgId} bare />
+              </span>
             </td>
             <td data-label="Took" className="num">
               {milliseconds(attempt.responseDurationMs)}

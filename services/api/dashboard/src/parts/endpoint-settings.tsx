@@ -9,6 +9,7 @@ import { Answer, Card, Failure } from '../ui/page'
 import { toast } from '../ui/toast'
 import { EventTypePicker } from './event-type-picker'
 import { type HeaderRow, HeadersEditor, headerRow, headersOf } from './headers-editor'
+import { RetrySchedule } from './retry-schedule'
 
 type Endpoint = Schemas['EndpointOut']
 
@@ -19,6 +20,7 @@ export function EndpointSettings({ scope, endpoint }: { scope: Scope; endpoint: 
       <legend className="hidden-text">Settings</legend>
       {!editable && <div className="notice">You may look at these settings, and not change them.</div>}
       <General scope={scope} endpoint={endpoint} />
+      <RetrySchedule scope={scope} endpoint={endpoint.id} editable={editable} />
       <Headers scope={scope} endpoint={endpoint} />
     </fieldset>
   )

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { ask, client } from '../api/client'
 import { count, counted } from '../text/number'
+import { scheduleInWords } from '../text/schedule'
 import { span } from '../text/time'
 import { Answer, Card } from '../ui/page'
 
@@ -19,6 +20,9 @@ export function ServerFacts() {
           <dl className="facts card-body">
             <Fact name="History is kept" setting="POSTHORN_RETENTION_DAYS">
               {counted(server.retentionDays, 'day')}
+            </Fact>
+            <Fact name="Retries" setting="POSTHORN_RETRY_SCHEDULE">
+              {server.retrySchedule ? scheduleInWords(server.retrySchedule) : 'no sender says at the moment'}
             </Fact>
             <Fact name="Endpoints that only fail" setting="POSTHORN_ENDPOINT_AUTO_DISABLE_AFTER">
               {server.endpointDisabledAfterSeconds

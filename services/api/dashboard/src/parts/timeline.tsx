@@ -9,7 +9,7 @@ import type { Scope } from '../app/scope'
 import { attemptStatus, deliveryStatus } from '../text/delivery'
 import { counted } from '../text/number'
 import { milliseconds } from '../text/time'
-import { Answer, Card, Empty } from '../ui/page'
+import { Answer, Card, Empty, Failure } from '../ui/page'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
 import { ResendButton } from './resend'
@@ -33,11 +33,7 @@ export function Timeline({ scope, event }: { scope: Scope; event: Message }) {
     queryKey: [...key, cursor],
     queryFn: async () => {
       const [endpoints, attempts] = await Promise.all([
-        ask(
-          client.GET('/api/v1/app/{app_id}/msg/{msg_id}/explain', {
-            params: { path: at, query: { limit: LANES, iterator: cursor } },
-          }),
-        ),
+        explained(at, { receivers: true, iterator: cursor }),
         ask(
           client.GET('/api/v1/app/{app_id}/attempt/msg/{msg_id}', {
             params: { path: at, query: { limit: ATTEMPTS, with_content: false } },
@@ -50,59 +46,74 @@ export function Timeline({ scope, event }: { scope: Scope; event: Message }) {
       const waits = state.data?.endpoints.data.some(
         ({ delivery }) => delivery && [1, 3].includes(delivery.status),
       )
-      const young = Date.now() - Date.parse(event.timestamp) < 30_000
-      return waits || young ? LIVELY : CALM
+      return waits || isYoung(event) ? LIVELY : CALM
     },
   })
   return (
     <Card title="Timeline" body={false}>
       <Answer query={query}>
-        {({ endpoints, attempts }) => {
-          const lanes = endpoints.data.filter((one) => one.delivery || one.verdict === 'matched')
-          const others = endpoints.data.filter((one) => !lanes.includes(one))
-          return (
-            <>
-              <Beginning event={event} lanes={lanes} complete={endpoints.done && !cursor} />
-              {lanes.map((endpoint) => (
-                <Lane
-                  key={endpoint.endpointId}
-                  scope={scope}
-                  event={event}
-                  endpoint={endpoint}
-                  attempts={attempts.filter((attempt) => attempt.endpointId === endpoint.endpointId)}
-                />
-              ))}
-              {endpoints.data.length === 0 && (
-                <Empty title="There are no endpoints">
-                  This application had none to deliver the event to.
-                </Empty>
-              )}
-              {others.length > 0 && <Others scope={scope} endpoints={others} open={lanes.length === 0} />}
-              {(cursor || !endpoints.done) && (
-                <div className="pager">
-                  <button
-                    type="button"
-                    className="button small"
-                    disabled={!cursor}
-                    onClick={() => setCursor(undefined)}
-                  >
-                    First endpoints
-                  </button>
-                  <button
-                    type="button"
-                    className="button small"
-                    disabled={endpoints.done}
-                    onClick={() => setCursor(endpoints.iterator ?? undefined)}
-                  >
-                    More endpoints
-                  </button>
-                </div>
-              )}
-            </>
-          )
-        }}
+        {({ endpoints, attempts }) => (
+          <>
+            <Beginning event={event} lanes={endpoints.data} complete={endpoints.done && !cursor} />
+            {endpoints.data.map((endpoint) => (
+              <Lane
+                key={endpoint.endpointId}
+                scope={scope}
+                event={event}
+                endpoint={endpoint}
+                attempts={attempts.filter((attempt) => attempt.endpointId === endpoint.endpointId)}
+              />
+            ))}
+            <Pages page={endpoints} cursor={cursor} go={setCursor} />
+            <Others scope={scope} event={event} lonely={endpoints.data.length === 0 && !cursor} />
+          </>
+        )}
       </Answer>
     </Card>
+  )
+}
+
+/** A page of the endpoints that an event went to, or of the others. */
+function explained(
+  path: { app_id: string; msg_id: string },
+  query: { receivers: boolean; iterator: string | undefined },
+) {
+  return ask(
+    client.GET('/api/v1/app/{app_id}/msg/{msg_id}/explain', {
+      params: { path, query: { limit: LANES, ...query } },
+    }),
+  )
+}
+
+/** Whether something may still be decided about it. */
+function isYoung(event: Message): boolean {
+  return Date.now() - Date.parse(event.timestamp) < 30_000
+}
+
+function Pages({
+  page,
+  cursor,
+  go,
+}: {
+  page: { done: boolean; iterator?: string | null }
+  cursor: string | undefined
+  go: (cursor: string | undefined) => void
+}) {
+  if (page.done && !cursor) return null
+  return (
+    <div className="pager">
+      <button type="button" className="button small" disabled={!cursor} onClick={() => go(undefined)}>
+        First endpoints
+      </button>
+      <button
+        type="button"
+        className="button small"
+        disabled={page.done}
+        onClick={() => go(page.iterator ?? undefined)}
+      >
+        More endpoints
+      </button>
+    </div>
   )
 }
 
@@ -129,15 +140,29 @@ function Beginning({ event, lanes, complete }: { event: Message; lanes: Explaine
   )
 }
 
-/** Who does not get the event, and why not. */
-function Others({ scope, endpoints, open }: { scope: Scope; endpoints: Explained[]; open: boolean }) {
+/** Who does not get the event, and why not; `lonely` when nobody else gets it either. */
+function Others({ scope, event, lonely }: { scope: Scope; event: Message; lonely: boolean }) {
+  const [cursor, setCursor] = useState<string>()
+  const query = useQuery({
+    queryKey: ['event', scope.app, event.id, 'lanes', 'others', cursor],
+    queryFn: () => explained({ app_id: scope.app, msg_id: event.id }, { receivers: false, iterator: cursor }),
+    refetchInterval: () => (isYoung(event) ? LIVELY : false),
+  })
+  const { data: page } = query
+  if (!page) return query.error ? <Failure error={query.error} retry={() => query.refetch()} /> : null
+  if (page.data.length === 0 && !cursor) {
+    if (!lonely) return null
+    return <Empty title="There are no endpoints">This application had none to deliver the event to.</Empty>
+  }
+  const more = cursor !== undefined || !page.done
   return (
-    <details className="lane others" open={open}>
+    <details className="lane others" open={lonely || undefined}>
       <summary>
-        Not delivered to {counted(endpoints.length, 'endpoint')} <span className="dim">– why?</span>
+        Not delivered to {more ? 'many endpoints' : counted(page.data.length, 'endpoint')}{' '}
+        <span className="dim">– why?</span>
       </summary>
       <ul className="stack tight">
-        {endpoints.map((endpoint) => (
+        {page.data.map((endpoint) => (
           <li key={endpoint.endpointId} className="two-lines">
             {endpoint.deleted ? (
               <span className="cut">{endpoint.url ?? endpoint.endpointId}</span>
@@ -150,6 +175,7 @@ function Others({ scope, endpoints, open }: { scope: Scope; endpoints: Explained
           </li>
         ))}
       </ul>
+      <Pages page={page} cursor={cursor} go={setCursor} />
     </details>
   )
 }

@@ -25,13 +25,23 @@ function useCopied(text: string): [boolean, () => void] {
   return [copied, copy]
 }
 
-/** An id that is copied by a click. */
-export function CopyId({ value, label, short = false }: { value: string; label?: string; short?: boolean }) {
+/** An id that is copied by a click; bare where it stands beside already. */
+export function CopyId({
+  value,
+  label,
+  short = false,
+  bare = false,
+}: {
+  value: string
+  label?: string
+  short?: boolean
+  bare?: boolean
+}) {
   const [copied, copy] = useCopied(value)
   const Icon = copied ? Check : Copy
   return (
     <button type="button" className="copy" onClick={copy} title={`Copy ${value}`}>
-      <span className="cut">{label ?? (short ? shortId(value) : value)}</span>
+      <span className={bare ? 'hidden-text' : 'cut'}>{label ?? (short ? shortId(value) : value)}</span>
       <Icon size={12} aria-hidden="true" />
       <span className="hidden-text" aria-live="polite">
         {copied ? 'copied' : ', copy'}

@@ -3,6 +3,8 @@ import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { TextField } from './field'
 import { Failure } from './page'
 
+const FIELDS = 'form :is(input, select, textarea)'
+
 /** The browser's own modal dialog: it keeps the focus, closes with Escape and gives the focus back. */
 export function Dialog({
   title,
@@ -20,7 +22,11 @@ export function Dialog({
   useEffect(() => {
     const shown = dialog.current
     const before = document.activeElement
-    if (shown && !shown.open) shown.showModal()
+    if (shown && !shown.open) {
+      shown.showModal()
+      // Whoever opens a form wants to write into it; else the browser chooses.
+      shown.querySelector<HTMLElement>(FIELDS)?.focus()
+    }
     return () => {
       shown?.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
