@@ -20,6 +20,9 @@ use crate::world::{Setup, World};
 const SEEN: Duration = Duration::from_secs(65);
 /// How long idleness is measured.
 const IDLE: Duration = Duration::from_secs(20);
+/// After this nats-server has forgotten the ids of messages that it would know again (2 minutes), and its
+/// runtime has given their memory back (which it does within some minutes).
+const FORGOTTEN: Duration = Duration::from_secs(360);
 /// The deliveries that wait all along.
 const FAR: Duration = Duration::from_secs(24 * 3_600);
 
@@ -61,6 +64,7 @@ struct Findings {
     burst: Phase,
     idle_before: Taken,
     idle_with: Taken,
+    idle_later: Taken,
     restart: Duration,
     /// Of the burst, arrived by the end of its phase.
     in_phase: u32,
@@ -103,10 +107,13 @@ async fn measure(
 
     let far = posthorn_e2e::settings::now().plus(FAR);
     fill(world, late, &filling(options, 0, options.waiting, 5, far)).await?;
+    let filled = Instant::now();
     sleep(SEEN).await;
     let idle_with = idle(world).await;
     let waiting = traffic.phase(world, receiver, warm_up, measured).await?;
     row("many wait", &waiting);
+    sleep(FORGOTTEN.saturating_sub(filled.elapsed())).await;
+    let idle_later = idle(world).await;
 
     let restart = crash(world).await;
     let crashed = traffic.phase(world, receiver, warm_up, measured).await?;
@@ -139,6 +146,7 @@ async fn measure(
         burst,
         idle_before,
         idle_with,
+        idle_later,
         restart,
         in_phase,
         burst_took,
@@ -252,6 +260,7 @@ fn show(options: &Options, found: &Findings) -> Value {
     ];
     println!("idle, nothing waits: {}", found.idle_before.line());
     println!("idle, many wait: {}", found.idle_with.line());
+    println!("idle, many wait for minutes: {}", found.idle_later.line());
     println!(
         "nats-server came back from SIGKILL in {:.1} s; of the burst {} arrived in {} s beside fresh \
          ones, all within {:.1} s; the rest, released, in {:.1} s: {} of {} arrived, {} again\n",
@@ -264,6 +273,7 @@ fn show(options: &Options, found: &Findings) -> Value {
         options.waiting + options.burst,
         found.repeated
     );
+    let idle = [&found.idle_before, &found.idle_with, &found.idle_later].map(Taken::to_json);
     json!({
         "scenario": "waiting",
         "setup": format!("{:?}", options.setup),
@@ -274,7 +284,7 @@ fn show(options: &Options, found: &Findings) -> Value {
         "phases": phases.map(|(name, phase)| json!({
             "name": name, "times": phase.times.to_json(), "taken": phase.taken.to_json(),
         })),
-        "idle": [found.idle_before.to_json(), found.idle_with.to_json()],
+        "idle": idle,
         "restart_s": found.restart.as_secs_f64(),
         "burst_took_s": found.burst_took.as_secs_f64(),
         "released_took_s": found.all_took.as_secs_f64(),
