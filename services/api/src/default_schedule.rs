@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::{Bus, BusError, members::Member};
+use posthorn_bus::{Bus, members::Member};
 use posthorn_chassis::error_chain;
 use posthorn_event_schema::{EndpointId, Partition};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// How old an answer may be: many who look cost the server no more than one.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long an answer may take. Who asks waits for it, and it is not worth more.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the senders said last.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +27,7 @@ struct Look {
 
 impl DefaultSchedule {
     /// The waits between attempts in milliseconds, by the sender that works for the endpoint, or by any;
-    /// `None` while no sender says so, or NATS does not answer.
+    /// `None` while no sender has said so. What was said last counts while NATS does not answer.
     pub(crate) async fn waits_ms(
         &self,
         bus: &Bus,
@@ -34,26 +36,30 @@ impl DefaultSchedule {
         let mut last = self.0.lock().await;
         let stale = last.as_ref().is_none_or(|last| last.at.elapsed() >= FRESH);
         if stale {
-            match look(bus).await {
-                Ok(members) => {
-                    let at = Instant::now();
-                    *last = Some(Look { at, members });
-                }
-                Err(error) => {
-                    let reason = error_chain::chain(&error);
-                    tracing::warn!(reason, "the senders could not be listed");
-                    return None;
-                }
-            }
+            let found = look(bus).await;
+            let known = last.take().map(|last| last.members);
+            let members = found.or(known).unwrap_or_default();
+            let at = Instant::now();
+            *last = Some(Look { at, members });
         }
         said(&last.as_ref()?.members, endpoint).map(<[u64]>::to_vec)
     }
 }
 
-async fn look(bus: &Bus) -> Result<Vec<Member>, BusError> {
-    let mut members: Vec<_> = bus.members().await?.list().await?.into_iter().collect();
-    members.sort_by(|(one, _), (next, _)| one.cmp(next));
-    Ok(members.into_iter().map(|(_, (member, _))| member).collect())
+/// The senders in the order of their names; `None` when NATS does not say.
+async fn look(bus: &Bus) -> Option<Vec<Member>> {
+    let list = async { bus.members().await?.list().await };
+    let reason = match timeout(PATIENCE, list).await {
+        Ok(Ok(members)) => {
+            let mut members: Vec<_> = members.into_iter().collect();
+            members.sort_by(|(one, _), (next, _)| one.cmp(next));
+            return Some(members.into_iter().map(|(_, (member, _))| member).collect());
+        }
+        Ok(Err(error)) => error_chain::chain(&error),
+        Err(_elapsed) => format!("no answer within {PATIENCE:?}"),
+    };
+    tracing::warn!(reason, "the senders could not be listed");
+    None
 }
 
 /// What the sender of an endpoint says; while it is handed over, what another one says. Pure.

@@ -48,8 +48,9 @@ impl Bus {
     ///
     /// # Errors
     /// [`BusError::Setup`] names what could not be created or updated, for instance because an
-    /// existing stream of the same name has another retention; [`BusError::NotMade`] names what
-    /// another service has not made within `connect_timeout`.
+    /// existing stream of the same name has another retention; [`BusError::Look`] what could not even
+    /// be looked for; [`BusError::NotMade`] what another service has not made within
+    /// `connect_timeout`.
     pub async fn ensure(&self, roles: &[Role]) -> Result<(), BusError> {
         let setup = &Setup {
             jetstream: ContextBuilder::new()
@@ -57,8 +58,16 @@ impl Bus {
                 .build(self.client.as_ref().clone()),
             config: &self.config,
         };
+        let own = |reader: &Reader| roles.contains(&reader.maker());
+        let of = |asset, reader: &Reader| Asset::Stream(reader.stream()) == asset;
         for asset in Asset::all().filter(|asset| roles.contains(&asset.maker())) {
             setup.until_answered(|| setup.make(asset)).await?;
+            // At once, and not after what is waited for: where NATS has lost everything, those who accept
+            // events are running already, and EVENTS keeps none without readers.
+            let readers = Reader::all().filter(own);
+            setup
+                .make_readers(readers.filter(|reader| of(asset, reader)))
+                .await?;
         }
         for asset in Asset::needed_by(roles) {
             let subject = format!("STREAM.INFO.{}", asset.stream_name());
@@ -66,9 +75,7 @@ impl Bus {
                 .wait_for::<Info>(asset.to_string(), asset.maker(), &subject)
                 .await?;
         }
-        let own = Reader::all().filter(|reader| roles.contains(&reader.maker()));
-        let made = own.map(|reader| setup.until_answered(move || setup.make_reader(reader)));
-        try_join_all(made).await?;
+        setup.make_readers(Reader::all().filter(own)).await?;
         for reader in Reader::needed_by(roles) {
             let subject = info_subject(reader);
             setup
@@ -116,8 +123,8 @@ impl Setup<'_> {
         match self.jetstream.request(subject.to_owned(), &json!({})).await {
             Ok(Response::Ok(info)) => Ok(Some(info)),
             Ok(Response::Err { error }) if is_absence(error.error_code()) => Ok(None),
-            Ok(Response::Err { error }) => Err(BusError::setup(what)(error.into())),
-            Err(error) => Err(BusError::setup(what)(error.into())),
+            Ok(Response::Err { error }) => Err(BusError::look(what)(error.into())),
+            Err(error) => Err(BusError::look(what)(error.into())),
         }
     }
 
@@ -175,8 +182,10 @@ impl Setup<'_> {
         }
     }
 
-    async fn make_reader(&self, reader: Reader) -> Result<(), BusError> {
-        make_reader(&self.jetstream, reader).await.map(drop)
+    async fn make_readers(&self, readers: impl Iterator<Item = Reader>) -> Result<(), BusError> {
+        let make = |reader| async move { make_reader(&self.jetstream, reader).await.map(drop) };
+        let made = readers.map(|reader| self.until_answered(move || make(reader)));
+        try_join_all(made).await.map(drop)
     }
 }
 

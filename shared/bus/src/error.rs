@@ -38,6 +38,16 @@ pub enum BusError {
         #[source]
         cause: Cause,
     },
+    /// Nobody said whether a stream, consumer or bucket is there: the answer did not come, or the right
+    /// to ask is missing.
+    #[error("cannot look for {what}")]
+    Look {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
     /// A stream, consumer or bucket that another service makes is not there.
     #[error("{what} does not exist, and {maker} has not made it in time: is {maker} running?")]
     NotMade {
@@ -72,7 +82,9 @@ pub enum BusError {
 impl BusError {
     /// Whether JetStream did not answer, or could not yet: a cluster without a leader does either.
     pub(crate) fn is_unanswered(&self) -> bool {
-        let (Self::Setup { cause, .. } | Self::Request { cause, .. }) = self else {
+        let (Self::Setup { cause, .. } | Self::Look { cause, .. } | Self::Request { cause, .. }) =
+            self
+        else {
             return false;
         };
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(cause.as_ref());
@@ -110,6 +122,11 @@ impl BusError {
     pub(crate) fn setup(what: impl Into<String>) -> impl FnOnce(Cause) -> Self {
         let what = what.into();
         move |cause| Self::Setup { what, cause }
+    }
+
+    pub(crate) fn look(what: impl Into<String>) -> impl FnOnce(Cause) -> Self {
+        let what = what.into();
+        move |cause| Self::Look { what, cause }
     }
 
     pub(crate) fn request<E>(doing: &'static str) -> impl FnOnce(E) -> Self

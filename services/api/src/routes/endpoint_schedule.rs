@@ -8,11 +8,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::event_type_schedule;
+use crate::fields::Fields;
 use crate::public::endpoint_schedule::{EndpointScheduleIn, EndpointScheduleOut, seconds};
 use crate::scope::{ApplicationCaller, no_entity};
 use crate::state::ApiState;
 use crate::{failure, lookup, moment};
 
+/// Seconds that each wait of an endpoint's own takes at least: customers may set it, and a failing event
+/// with 63 waits of nothing would be 64 attempts in a moment.
+const LEAST_WAIT: u64 = 1;
 /// Most event types that are listed with their schedules.
 const MOST_TYPES: u16 = 100;
 
@@ -57,7 +61,7 @@ async fn replace(
     JsonBody(body): JsonBody<EndpointScheduleIn>,
 ) -> Result<Json<EndpointScheduleOut>, ApiError> {
     let waits = body.retry_schedule.as_deref();
-    let waits = waits.map(event_type_schedule::checked).transpose()?;
+    let waits = waits.map(checked).transpose()?;
     let application = &caller.application.id;
     let id = lookup::endpoint(&state, application, &name).await?.id;
     let replaced = state
@@ -69,6 +73,17 @@ async fn replace(
         .ok_or_else(no_entity)?;
     state.snapshots.tell_endpoint(application, &id).await;
     shown(&state, &caller, &row).await
+}
+
+/// The waits in milliseconds, checked.
+fn checked(waits: &[u64]) -> Result<Vec<i64>, ApiError> {
+    let mut fields = Fields::default();
+    if waits.iter().any(|wait| *wait < LEAST_WAIT) {
+        let rule = format!("no wait may be shorter than {LEAST_WAIT} second");
+        fields.note("retrySchedule", rule);
+    }
+    fields.finish()?;
+    event_type_schedule::checked(waits)
 }
 
 async fn shown(

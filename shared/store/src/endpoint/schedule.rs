@@ -60,7 +60,7 @@ impl Store {
         let rows = client
             .query(
                 "SELECT name, retry_waits_ms FROM event_types \
-                 WHERE organization_id = $1 AND retry_waits_ms IS NOT NULL AND NOT archived \
+                 WHERE organization_id = $1 AND retry_waits_ms IS NOT NULL \
                    AND ($2::text[] IS NULL OR name = ANY($2)) \
                    AND ($3::text[] IS NULL OR feature_flags IS NULL OR feature_flags && $3) \
                  ORDER BY name LIMIT $4",

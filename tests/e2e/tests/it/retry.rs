@@ -188,7 +188,12 @@ async fn an_endpoints_own_schedule_holds_for_all_that_it_receives() {
         .await;
     assert_eq!(stack.client.attempts(&app, "event_1", 3).await.len(), 3);
 
-    for bad in [json!([60, 5]), json!([172_800]), json!("soon")] {
+    for bad in [
+        json!([60, 5]),
+        json!([0, 5]),
+        json!([172_800]),
+        json!("soon"),
+    ] {
         assert_eq!(put(path.clone(), bad).await.status, 422);
     }
     // Without it, the type's holds again.

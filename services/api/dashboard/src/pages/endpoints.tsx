@@ -11,6 +11,7 @@ import { attemptStatus, endpointStatus } from '../text/delivery'
 import { CopyId } from '../ui/copy'
 import { Answer, Card, Empty, PageHead } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
+import { useShown } from '../ui/shown'
 import { Sparkline } from '../ui/sparkline'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
@@ -98,10 +99,11 @@ function Filters({ filter }: { filter: EndpointFilter }) {
   const search = (text: string) => {
     if (text.trim() !== filter.search) setSearch({ search: text.trim(), iterator: null })
   }
+  const field = useShown(filter.search)
   return (
     <search className="filters">
       <input
-        key={filter.search}
+        ref={field}
         className="input"
         data-search
         aria-label="Find endpoints by URL, description, uid or id"

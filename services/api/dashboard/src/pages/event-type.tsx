@@ -260,16 +260,10 @@ function ScheduleForm({
   schedule: Schemas['RetrySchedule']
   save: (body: Schemas['RetryScheduleIn']) => Promise<unknown>
 }) {
-  const [waits, setWaits] = useState(waitsText(schedule.retrySchedule ?? []))
+  const [waits, setWaits] = useState(waitsText(schedule.retrySchedule))
   const [ttl, setTtl] = useState(schedule.timeToLive?.toString() ?? '')
   const saving = useMutation({
-    mutationFn: () => {
-      const numbers = readWaits(waits)
-      return save({
-        retrySchedule: numbers.length > 0 ? numbers : null,
-        timeToLive: ttl ? Number(ttl) : null,
-      })
-    },
+    mutationFn: async () => save({ retrySchedule: readWaits(waits), timeToLive: ttl ? Number(ttl) : null }),
     onSuccess: () => toast('ok', 'The retries were saved.'),
   })
   return (
@@ -282,7 +276,7 @@ function ScheduleForm({
     >
       {schedule.retrySchedule && <Schedule waits={schedule.retrySchedule} />}
       <WaitsField
-        hint="Separated by commas. Empty: as the server is set. An endpoint’s own schedule goes before it."
+        hint="Separated by commas. “none”: no retries. Empty: as the server is set. An endpoint’s own schedule goes before it."
         value={waits}
         onChange={setWaits}
       />

@@ -14,6 +14,7 @@ import { milliseconds } from '../text/time'
 import { CopyId } from '../ui/copy'
 import { Answer, Card, Empty } from '../ui/page'
 import { Pager, useCursor } from '../ui/pager'
+import { useShown } from '../ui/shown'
 import { StatusBadge } from '../ui/status'
 import { Time } from '../ui/time'
 import { AttemptDrawer } from './attempt-drawer'
@@ -127,6 +128,7 @@ function Filters({
   filter: { status: string; statusClass: string; type: string }
   children: ReactNode
 }) {
+  const field = useShown(filter.type)
   const choice = (label: string, key: string, value: string, options: [string, string][]) => (
     <select
       className="select"
@@ -146,7 +148,7 @@ function Filters({
       {choice('Outcome', 'status', filter.status, STATUSES)}
       {choice('Answer', 'class', filter.statusClass, CLASSES)}
       <input
-        key={filter.type}
+        ref={field}
         className="input mono"
         data-search
         aria-label="Event type"

@@ -163,7 +163,7 @@ function OwnForm({
   own: number[] | null | undefined
 }) {
   const queries = useQueryClient()
-  const [text, setText] = useState(waitsText(own ?? []))
+  const [text, setText] = useState(waitsText(own))
   const save = useMutation({
     mutationFn: (waits: number[] | null) =>
       ask(
@@ -180,11 +180,13 @@ function OwnForm({
       )
     },
   })
-  let waits: number[] = []
+  let waits: number[] | null = null
+  let readable = true
   let problem = save.error instanceof ApiError ? save.error.problem('retrySchedule') : undefined
   try {
     waits = readWaits(text)
   } catch (error) {
+    readable = false
     problem = error instanceof Error ? error.message : String(error)
   }
   return (
@@ -192,18 +194,21 @@ function OwnForm({
       className="stack"
       onSubmit={(event) => {
         event.preventDefault()
-        if (waits.length > 0 || text.trim() === '') save.mutate(waits.length > 0 ? waits : null)
+        if (readable) save.mutate(waits)
       }}
     >
       <WaitsField
         hint={
-          waits.length > 0
+          waits
             ? `${scheduleInWords(waits)} Each wait may be a tenth shorter or longer.`
-            : 'For this endpoint alone, whatever the type of an event says. Empty: none of its own.'
+            : 'For this endpoint alone, whatever the type of an event says. “none”: no retries. Empty: none of its own.'
         }
         problem={problem}
         value={text}
-        onChange={setText}
+        onChange={(text) => {
+          setText(text)
+          save.reset()
+        }}
       />
       {save.error && !problem && <Failure error={save.error} />}
       <div className="row">

@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ask, client, type Schemas } from '../api/client'
 import { useLive } from '../api/live'
@@ -31,6 +31,7 @@ export function Timeline({ scope, event }: { scope: Scope; event: Message }) {
   useLive(scope.app, [key], { on: true })
   const query = useQuery({
     queryKey: [...key, cursor],
+    placeholderData: keepPreviousData,
     queryFn: async () => {
       const [endpoints, attempts] = await Promise.all([
         explained(at, { receivers: true, iterator: cursor }),
@@ -145,6 +146,7 @@ function Others({ scope, event, lonely }: { scope: Scope; event: Message; lonely
   const [cursor, setCursor] = useState<string>()
   const query = useQuery({
     queryKey: ['event', scope.app, event.id, 'lanes', 'others', cursor],
+    placeholderData: keepPreviousData,
     queryFn: () => explained({ app_id: scope.app, msg_id: event.id }, { receivers: false, iterator: cursor }),
     refetchInterval: () => (isYoung(event) ? LIVELY : false),
   })

@@ -5,14 +5,15 @@ const DEFAULT = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 5
 
 test('waits are read with their units', () => {
   expect(readWaits('5, 30s, 2 min,1 h , 1 Day,')).toEqual([5, 30, 120, 3_600, 86_400])
-  expect(readWaits(' ')).toEqual([])
+  expect(readWaits(' ')).toBeNull()
+  expect(readWaits(' None ')).toEqual([])
   for (const bad of ['soon', '5 fortnights', '-1', '1.5 h', '5 30', 'h']) {
     expect(() => readWaits(bad)).toThrow('is no wait')
   }
 })
 
 test('waits are written so that reading them gives the same', () => {
-  for (const waits of [[], [0, 1, 59, 60, 61, 90, 3_600, 5_400, 86_400], DEFAULT]) {
+  for (const waits of [null, [], [0, 1, 59, 60, 61, 90, 3_600, 5_400, 86_400], DEFAULT]) {
     expect(readWaits(waitsText(waits))).toEqual(waits)
   }
   expect(waitsText([5, 300, 5_400])).toBe('5 s, 5 min, 90 min')

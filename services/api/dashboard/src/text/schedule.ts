@@ -7,17 +7,22 @@ const UNITS: [RegExp, number][] = [
   [/^(d|days?)$/, 86_400],
 ]
 
-/** Reads `5 s, 2 min, 1h`; a number alone counts seconds. Throws in words. */
-export function readWaits(text: string): number[] {
+/** How a schedule without retries is written: an empty text is no schedule. */
+const NO_RETRIES = 'none'
+
+/** Reads `5 s, 2 min, 1h` or `none`; a number alone counts seconds. `null` is no schedule. Throws in words. */
+export function readWaits(text: string): number[] | null {
+  if (text.trim().toLowerCase() === NO_RETRIES) return []
   const parts = text.split(',').map((part) => part.trim())
-  return parts.filter((part) => part !== '').map(readWait)
+  const waits = parts.filter((part) => part !== '').map(readWait)
+  return waits.length > 0 ? waits : null
 }
 
 function readWait(text: string): number {
   const [, digits, unit] = /^(\d+)\s*([a-z]*)$/i.exec(text) ?? []
   const seconds = UNITS.find(([names]) => unit !== undefined && names.test(unit.toLowerCase()))?.[1]
   if (digits === undefined || seconds === undefined) {
-    throw new Error(`“${text}” is no wait: write such as 30 s, 5 min or 2 h, separated by commas.`)
+    throw new Error(`“${text}” is no wait: write such as 30 s, 5 min or 2 h, separated by commas, or none.`)
   }
   return Number(digits) * seconds
 }
@@ -36,8 +41,9 @@ export function wait(seconds: number): string {
 }
 
 /** The waits as they are written: reading them gives the same. */
-export function waitsText(waits: number[]): string {
-  return waits.map(written).join(', ')
+export function waitsText(waits: number[] | null | undefined): string {
+  if (!waits) return ''
+  return waits.length > 0 ? waits.map(written).join(', ') : NO_RETRIES
 }
 
 /** A wait in one unit. */
