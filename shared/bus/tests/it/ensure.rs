@@ -27,23 +27,40 @@ async fn streams(nats: &TestNats) -> BTreeSet<String> {
     server.stream_names().try_collect().await.unwrap()
 }
 
-/// What one service makes without any other.
-async fn made_alone(role: Role) -> (BTreeSet<String>, BusError) {
+/// The consumers that there are, with their streams.
+async fn readers(nats: &TestNats) -> BTreeSet<(String, String)> {
+    let server = server(nats).await;
+    let mut found = BTreeSet::new();
+    for name in streams(nats).await {
+        let stream = server.get_stream(&name).await.unwrap();
+        let names: Vec<String> = stream.consumer_names().try_collect().await.unwrap();
+        found.extend(names.into_iter().map(|reader| (name.clone(), reader)));
+    }
+    found
+}
+
+/// What one service makes without any other: streams, and their consumers.
+async fn made_alone(role: Role) -> (BTreeSet<String>, BTreeSet<(String, String)>, BusError) {
     let nats = TestNats::start().await;
     let bus = patient(&nats, Duration::from_millis(300)).await;
     let error = bus.ensure(&[role]).await.unwrap_err();
-    (streams(&nats).await, error)
+    (streams(&nats).await, readers(&nats).await, error)
 }
 
 #[tokio::test]
 async fn alone_a_service_makes_its_own_and_says_for_whom_it_waits() {
     let all = Role::ALL.map(async |role| (role, made_alone(role).await));
-    for (role, (made, error)) in join_all(all).await {
+    for (role, (made, readers, error)) in join_all(all).await {
         let own = Stream::ALL.iter().filter(|stream| stream.maker() == role);
         let own = own.map(|stream| stream.name().to_owned());
         let buckets = Bucket::ALL.iter().filter(|bucket| bucket.maker() == role);
         let buckets = buckets.map(|bucket| bucket.stream_name());
         assert_eq!(made, own.chain(buckets).collect(), "{role:?}");
+        // No stream waits for others to get a reader.
+        let own = Reader::all().filter(|reader| reader.maker() == role);
+        let own = own.filter(|reader| reader.stream().maker() == role);
+        let own = own.map(|reader| (reader.stream().name().to_owned(), reader.name()));
+        assert_eq!(readers, own.collect(), "{role:?}");
         let BusError::NotMade { what, maker } = &error else {
             panic!("{role:?}: {error}");
         };
