@@ -44,8 +44,14 @@ rm -rf "$folder"
 mkdir -p "$folder/source" "$folder/image/usr/local/bin"
 git archive "$commit" | tar --extract --directory "$folder/source"
 # Its own workspace and target folder; the folder of intermediate files is ours, with all crates of others.
+# It gets another version: Cargo knows members of workspaces by their names, versions and places within them,
+# and would take its crates for this version's, and the other way round.
 (
     cd "$folder/source"
+    sed --in-place '/^\[workspace\.package\]/,/^\[/ s/^version = "\([^"]*\)"/version = "\1-before"/' Cargo.toml
+    grep --quiet '^version = ".*-before"' Cargo.toml
+    # Cargo.lock follows; what others have made stays as it is locked.
+    "$cargo" metadata --quiet --format-version=1 >/dev/null
     CARGO_BUILD_BUILD_DIR=$build CARGO_TARGET_DIR=$folder/target CARGO_INCREMENTAL=0 \
         "$cargo" build --quiet --locked --workspace --bin posthorn
 )
