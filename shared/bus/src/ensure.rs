@@ -75,7 +75,9 @@ impl Bus {
                 .wait_for::<Info>(asset.to_string(), asset.maker(), &subject)
                 .await?;
         }
-        setup.make_readers(Reader::all().filter(own)).await?;
+        let others = Reader::all().filter(own);
+        let others = others.filter(|reader| !roles.contains(&reader.stream().maker()));
+        setup.make_readers(others).await?;
         for reader in Reader::needed_by(roles) {
             let subject = info_subject(reader);
             setup

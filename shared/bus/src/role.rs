@@ -19,7 +19,7 @@ use crate::BusConfig;
 use crate::topology::{Bucket, Reader, Stream};
 
 /// A service. One process may have several roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Accepts events.
     Ingest,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use posthorn_bus::Role;
 use posthorn_harness::Process;
 
 use crate::{Client, Settings, binary};
@@ -11,44 +12,6 @@ use crate::{Client, Settings, binary};
 const START: Duration = Duration::from_secs(60);
 /// How long a process may take to end.
 const STOP: Duration = Duration::from_secs(30);
-
-/// A service of the fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Accepts events.
-    Ingest,
-    /// Finds out who receives them.
-    Fanout,
-    /// Delivers.
-    Sender,
-    /// Writes history.
-    Recorder,
-    /// Serves the REST API.
-    Api,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 5] = [
-        Self::Ingest,
-        Self::Fanout,
-        Self::Sender,
-        Self::Recorder,
-        Self::Api,
-    ];
-
-    /// Its subcommand.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Fanout => "fanout",
-            Self::Sender => "sender",
-            Self::Recorder => "recorder",
-            Self::Api => "api",
-        }
-    }
-}
 
 /// All services as processes of their own.
 #[derive(Debug)]
