@@ -52,6 +52,7 @@ pub(crate) fn job(
         deliver_at: None,
         expires_at: None,
         order: None,
+        order_within: 0,
         line: None,
         deadline: now.plus(WINDOW),
         attempt: AttemptNumber::FIRST,

@@ -32,6 +32,7 @@ pub fn job(event: &Event, endpoint: &EndpointId, window: Duration) -> DeliveryJo
             deliver_at: meta.deliver_at,
             expires_at: meta.expires_at,
             order: None,
+            order_within: 0,
             line: None,
             deadline: meta.starts_at().plus(window),
             attempt: AttemptNumber::FIRST,

@@ -1,35 +1,33 @@
-//! One event, from EVENTS to its ack.
+//! One message of EVENTS with one or several events, from its arrival to its ack.
 //!
-//! An event whose decision was made stays in hand until every job and every part of the verdict is
+//! Events whose decisions were made stay in hand until every job and every part of the verdicts is
 //! stored: what is stored already is not published again, so that an outage longer than the duplicate
 //! window makes no second job; shown by `while_no_verdict_can_be_stored_no_job_is_published_again`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bytes::Bytes;
+use futures::future::join;
+use futures::future::join_all;
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::topology::ACK_WAIT;
 use posthorn_bus::{Bus, BusError, Message, PublishError, Refused, trace_context};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, error_chain, metric};
-use posthorn_event_schema::{
-    ApplicationId, DeliveryJob, Door, EndpointVerdict, Event, FanoutVerdict, FrameError,
-    OrderingKey, Outcome, Timestamp, Verdict,
-};
+use posthorn_event_schema::batch::Part;
+use posthorn_event_schema::{Door, Event, FrameError, Timestamp};
 use tracing::{Instrument, Span};
 
 use crate::callback::Callbacks;
 use crate::rosters::Rosters;
-use crate::{enqueue, matching};
 
-/// Pause before what could not be stored is tried again, or an event is handed out again.
+/// Pause before what could not be stored is tried again, or a message is handed out again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long an event waits for the snapshot to catch up before it is given back.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often the server hears that an event is still worked on.
+/// How often the server hears that a message is still worked on.
 const STILL_HERE: Duration = Duration::from_secs(5);
 const _: () = assert!(STILL_HERE.as_secs() * 2 < ACK_WAIT.as_secs());
 
-/// What handling an event needs.
+/// What handling events needs.
 pub struct Handler {
     /// Where jobs and verdicts go.
     pub bus: Bus,
@@ -64,10 +62,10 @@ impl Source {
     }
 }
 
-/// Why an event is given back.
+/// Why a message is given back.
 #[derive(Debug, thiserror::Error)]
-enum Unfinished {
-    /// Nobody knows yet who receives it.
+pub(crate) enum Unfinished {
+    /// Nobody knows yet who receives an event.
     #[error("the configuration is not known as far as the event needs it")]
     Behind(#[source] BusError),
     /// Repeating it is pointless, or the process is stopping.
@@ -75,87 +73,67 @@ enum Unfinished {
     NotStored(#[source] PublishError),
 }
 
+/// An event that came.
+pub(crate) struct Arrived {
+    pub(crate) event: Event,
+    /// Its place among the events of its message.
+    pub(crate) within: u32,
+    /// What its trace shows of us.
+    pub(crate) span: Span,
+}
+
+/// Something that is no event that this build can read.
+struct Unreadable {
+    frame: Bytes,
+    error: FrameError,
+    span: Span,
+}
+
+/// What a message brought.
+#[derive(Default)]
+struct Brought {
+    now: Vec<Arrived>,
+    later: Vec<Arrived>,
+    unreadable: Vec<Unreadable>,
+}
+
 impl Handler {
-    /// Handles one message of EVENTS and settles it.
+    /// Handles one message and settles it.
     pub async fn handle(&self, message: Message, source: Source) {
-        let span = tracing::info_span!(
-            "process",
-            otel.name = "process events",
-            otel.kind = "consumer",
-            messaging.system = "nats",
-            messaging.destination.name = source.name(),
-            posthorn.app.id = tracing::field::Empty,
-            posthorn.event.id = tracing::field::Empty,
-            posthorn.event.type = tracing::field::Empty,
-            posthorn.fanout.matched = tracing::field::Empty,
+        let brought = Brought::by(&message, source);
+        let place = (source == Source::Events).then(|| message.stream_sequence());
+        // None of the three holds up another.
+        let work = join(
+            join(
+                self.reject_all(message.subject(), brought.unreadable),
+                self.put_off_all(brought.later),
+            ),
+            self.fan_out(brought.now, place),
         );
-        trace_context::adopt(&span, message.headers());
-        let done = tokio::select! {
-            done = self.fan_out(&message, source).instrument(span) => done,
+        let ((rejected, put_off), fanned_out) = tokio::select! {
+            done = work => done,
             never = still_here(&message) => match never {},
         };
-        match done {
+        match rejected.and(put_off).and(fanned_out) {
             Ok(()) => message.ack().await,
             Err(error) => {
                 let error = posthorn_chassis::error_chain::chain(&error);
-                tracing::warn!(error, "event not fanned out, it stays in the stream");
+                tracing::warn!(error, "events not fanned out, they stay in the stream");
                 message.give_back(RETRY_PAUSE).await;
             }
         }
     }
 
-    async fn fan_out(&self, message: &Message, source: Source) -> Result<(), Unfinished> {
-        let mut event = match Event::decode(message.payload()) {
-            Ok(event) => event,
-            Err(error) => {
-                let rejected = self.reject(message, &error).await;
-                return rejected.map_err(Unfinished::NotStored);
-            }
-        };
-        if source == Source::Events && event.meta.starts_at() > now() {
-            return self.put_off(&event).await;
-        }
-        self.limit_life(&mut event);
-        let verdicts = self.decide(&event).await.map_err(Unfinished::Behind)?;
-        let mut jobs = enqueue::jobs(&event, &verdicts, self.window);
-        let callback = self.callbacks.job(&event, self.window);
-        let called_back = callback.as_ref().map(|callback| EndpointVerdict {
-            endpoint: callback.meta.endpoint.clone(),
-            verdict: Verdict::Matched,
-        });
-        jobs.extend(callback);
-        if source == Source::Events {
-            let place = message.stream_sequence();
-            let line = event.meta.ordering_key.as_ref().map(OrderingKey::line);
-            for job in &mut jobs {
-                job.meta.order = Some(place);
-                job.meta.line = line.filter(|_| job.meta.callback.is_none());
-            }
-        }
-        let matched = jobs.len();
-        describe(&event, matched);
-        self.store_jobs(jobs).await?;
-        for decision in enqueue::records(&event, &verdicts, called_back, now()) {
-            self.store_decision(decision).await?;
-        }
-        let matched = u64::try_from(matched).unwrap_or(u64::MAX);
-        metric::Counter::FanoutDeliveries.add(matched, &[]);
-        Ok(())
-    }
-
-    /// An event expires when its producer says so, or its type, whichever is earlier.
-    fn limit_life(&self, event: &mut Event) {
-        let meta = &event.meta;
-        let of_type = self
-            .snapshot
-            .time_to_live(&meta.organization, &meta.event_type)
-            .map(|life| meta.starts_at().plus(life));
-        let earliest = meta.expires_at.into_iter().chain(of_type).min();
-        event.meta.expires_at = earliest;
-    }
-
-    /// Has the event come again when its producer wants it delivered; who receives it is decided
+    /// Has events come again when their producers want them delivered; who receives them is decided
     /// then.
+    async fn put_off_all(&self, later: Vec<Arrived>) -> Result<(), Unfinished> {
+        let all = later.iter().map(|arrived| {
+            let putting_off = self.put_off(&arrived.event);
+            putting_off.instrument(arrived.span.clone())
+        });
+        join_all(all).await.into_iter().collect()
+    }
+
     async fn put_off(&self, event: &Event) -> Result<(), Unfinished> {
         let at = event.meta.starts_at();
         while let Err(cause) = self.bus.publish_scheduled(event, at).await {
@@ -166,65 +144,33 @@ impl Handler {
         Ok(())
     }
 
-    /// Decides about every endpoint, by a configuration no older than the one that the event was
-    /// accepted with.
-    async fn decide(&self, event: &Event) -> Result<Vec<EndpointVerdict>, BusError> {
-        let needed = event.meta.config_revision.unwrap_or_default();
-        if self.snapshot.revision() >= needed {
-            let verdicts = self.verdicts(event);
-            // Nobody at all: the application may have got its first endpoint a moment ago.
-            if !verdicts.is_empty() {
-                return Ok(verdicts);
-            }
-        }
-        // What the bucket holds now is at least what it held then, also when it was made anew and
-        // counts its revisions from the beginning.
-        self.snapshot.catch_up(PATIENCE).await?;
-        Ok(self.verdicts(event))
-    }
-
-    fn verdicts(&self, event: &Event) -> Vec<EndpointVerdict> {
-        let application: &ApplicationId = &event.meta.application;
-        let mut verdicts = Vec::new();
-        self.snapshot.for_each_endpoint(application, |endpoint| {
-            verdicts.push(EndpointVerdict {
-                endpoint: endpoint.id.clone(),
-                verdict: matching::verdict(&event.meta, endpoint),
-            });
+    /// What this build cannot read is kept aside with the reason.
+    async fn reject_all(&self, subject: &str, all: Vec<Unreadable>) -> Result<(), Unfinished> {
+        let all = all.iter().map(|one| {
+            let rejecting = self.reject(subject, one);
+            rejecting.instrument(one.span.clone())
         });
-        // An order that is always the same, so that a repetition records the same parts.
-        verdicts.sort_unstable_by(|a, b| a.endpoint.cmp(&b.endpoint));
-        verdicts
+        join_all(all).await.into_iter().collect()
     }
 
-    /// Publishes jobs until all are stored; those that are stored are not published again.
-    async fn store_jobs(&self, mut jobs: Vec<DeliveryJob>) -> Result<(), Unfinished> {
-        while let Err(failed) = self.bus.publish_jobs(jobs).await {
-            tracing::warn!(error = %failed.cause, jobs = failed.jobs.len(), "jobs not stored");
-            self.pause(failed.cause).await?;
-            jobs = failed.jobs;
-        }
-        Ok(())
-    }
-
-    /// Publishes a part of the verdict until it is stored; its roster only if history may lack it.
-    async fn store_decision(&self, mut decision: FanoutVerdict) -> Result<(), Unfinished> {
-        self.rosters.take_out_known(&mut decision, Instant::now());
-        let record = Outcome::Fanout(decision);
-        while let Err(cause) = self.bus.publish_outcome(&record).await {
-            tracing::warn!(error = %cause, "verdict not stored");
+    async fn reject(&self, subject: &str, unreadable: &Unreadable) -> Result<(), Unfinished> {
+        let refused = || Refused {
+            door: Door::Fanout,
+            subject,
+            code: "unreadable_event",
+            detail: error_chain::chain(&unreadable.error),
+            trace_id: None,
+            input: unreadable.frame.clone(),
+        };
+        while let Err(cause) = self.bus.reject(refused()).await {
+            tracing::warn!(error = %cause, "rejection not stored yet");
             self.pause(cause).await?;
-        }
-        if let Outcome::Fanout(decision) = &record
-            && !self.rosters.note_stored(decision, Instant::now())
-        {
-            metric::Counter::LimitReached.add(1, &[("limit", "fanout_rosters")]);
         }
         Ok(())
     }
 
     /// Waits before the next try; an error when there is none.
-    async fn pause(&self, cause: PublishError) -> Result<(), Unfinished> {
+    pub(crate) async fn pause(&self, cause: PublishError) -> Result<(), Unfinished> {
         if !cause.is_transient() {
             return Err(Unfinished::NotStored(cause));
         }
@@ -233,22 +179,61 @@ impl Handler {
             () = self.shutdown.requested() => Err(Unfinished::NotStored(cause)),
         }
     }
+}
 
-    /// A message that this build cannot read is kept aside with the reason.
-    async fn reject(&self, message: &Message, error: &FrameError) -> Result<(), PublishError> {
-        let refused = Refused {
-            door: Door::Fanout,
-            subject: message.subject(),
-            code: "unreadable_event",
-            detail: error_chain::chain(error),
-            trace_id: None,
-            input: message.payload().clone(),
+impl Brought {
+    fn by(message: &Message, source: Source) -> Self {
+        let mut brought = Self::default();
+        let parts = match message.parts() {
+            Ok(parts) => parts,
+            Err(error) => {
+                let span = process_span(source);
+                trace_context::adopt(&span, message.headers());
+                let frame = message.payload().clone();
+                brought.unreadable.push(Unreadable { frame, error, span });
+                return brought;
+            }
         };
-        self.bus.reject(refused).await.map(drop)
+        for (within, Part { trace, frame }) in (0..).zip(parts) {
+            let span = process_span(source);
+            trace_context::adopt_part(&span, &trace);
+            match Event::decode(&frame) {
+                Err(error) => brought.unreadable.push(Unreadable { frame, error, span }),
+                Ok(event) => {
+                    let waits = source == Source::Events && event.meta.starts_at() > now();
+                    let arrived = Arrived {
+                        event,
+                        within,
+                        span,
+                    };
+                    let when = if waits {
+                        &mut brought.later
+                    } else {
+                        &mut brought.now
+                    };
+                    when.push(arrived);
+                }
+            }
+        }
+        brought
     }
 }
 
-/// Tells the server at a steady rhythm that the event is still worked on.
+fn process_span(source: Source) -> Span {
+    tracing::info_span!(
+        "process",
+        otel.name = "process events",
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.destination.name = source.name(),
+        posthorn.app.id = tracing::field::Empty,
+        posthorn.event.id = tracing::field::Empty,
+        posthorn.event.type = tracing::field::Empty,
+        posthorn.fanout.matched = tracing::field::Empty,
+    )
+}
+
+/// Tells the server at a steady rhythm that a message is still worked on.
 async fn still_here(message: &Message) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(STILL_HERE).await;
@@ -256,14 +241,6 @@ async fn still_here(message: &Message) -> std::convert::Infallible {
     }
 }
 
-fn describe(event: &Event, matched: usize) {
-    let span = Span::current();
-    span.record("posthorn.app.id", event.meta.application.as_str());
-    span.record("posthorn.event.id", event.meta.id.as_str());
-    span.record("posthorn.event.type", event.meta.event_type.as_str());
-    span.record("posthorn.fanout.matched", matched);
-}
-
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_micros(clock::unix_micros())
 }

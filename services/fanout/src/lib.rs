@@ -4,7 +4,8 @@
 //! - [`callback`]: what an event asks for itself, pure.
 //! - [`enqueue`]: from decision to jobs and verdicts, pure.
 //! - [`rosters`]: which of them history has, pure.
-//! - [`handle`]: one event from EVENTS to its ack.
+//! - [`handle`]: one message of EVENTS, with one or several events, to its ack.
+//! - `decide`: what follows from its events, and storing it.
 //!
 //! *Guarantee*: an event is acked only once a job for each matching endpoint is stored in JOBS and
 //! the verdict in OUTCOMES; until then it stays in hand, and only what failed is repeated. All their
@@ -16,6 +17,7 @@
 
 pub mod callback;
 pub mod config;
+mod decide;
 pub mod enqueue;
 pub mod handle;
 pub mod matching;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use posthorn_bus::topology::Reader;
 use posthorn_chassis::error_chain::chain;
-use posthorn_event_schema::{Event, Outcome, outcome_lines};
+use posthorn_event_schema::{Event, Outcome, batch, outcome_lines};
 use posthorn_store::{Store, StoreError};
 
 /// What history keeps; a message carries one or several of a kind.
@@ -14,9 +14,7 @@ pub(crate) trait Record: Sized + Send + Sync + 'static {
     const STREAM: &'static str;
 
     /// The records of a message, one at the least.
-    fn lines(message: &Bytes) -> Vec<Bytes> {
-        vec![message.clone()]
-    }
+    fn lines(message: &Bytes) -> Vec<Bytes>;
 
     /// Reads a record; the error says why this build cannot.
     fn decode(line: &Bytes) -> Result<Self, String>;
@@ -28,6 +26,14 @@ pub(crate) trait Record: Sized + Send + Sync + 'static {
 impl Record for Event {
     const READER: Reader = Reader::RecorderEvents;
     const STREAM: &'static str = "events";
+
+    fn lines(message: &Bytes) -> Vec<Bytes> {
+        match batch::split(message) {
+            Ok(parts) => parts.into_iter().map(|part| part.frame).collect(),
+            // As a whole it is no event either.
+            Err(_unknown) => vec![message.clone()],
+        }
+    }
 
     fn decode(line: &Bytes) -> Result<Self, String> {
         Event::decode(line).map_err(|error| chain(&error))

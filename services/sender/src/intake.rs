@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posthorn_bus::{BusError, JobPartition, Message};
-use posthorn_event_schema::{DeliveryJob, Partition};
+use posthorn_event_schema::batch::Part;
+use posthorn_event_schema::{DeliveryJob, Partition, TraceHeaders};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -12,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::job::keep_alive_during;
 use crate::lease::Tenure;
 use crate::partition::Shared;
-use crate::report::{Happened, Taken};
+use crate::report::{Came, Happened};
 use crate::unreadable;
 
 /// How long one pull stands. Short, so that pulls lost in a restart of NATS are soon repeated.
@@ -50,7 +51,7 @@ struct Intake {
     shared: Arc<Shared>,
     tenure: Tenure,
     report: UnboundedSender<Happened>,
-    /// Jobs taken that the partition has not decided on.
+    /// Messages taken that the partition has not decided on.
     hands: Arc<Semaphore>,
 }
 
@@ -70,7 +71,7 @@ impl Intake {
         }
     }
 
-    /// Makes one pull for as many jobs as there are hands free, and reports what comes.
+    /// Makes one pull for as many messages as there are hands free, and reports what comes.
     async fn pull(&self, jobs: &mut Option<JobPartition>) -> Result<(), BusError> {
         let jobs = match jobs {
             Some(jobs) => jobs,
@@ -96,26 +97,47 @@ impl Intake {
     }
 
     async fn take(&self, message: Message, hand: Option<OwnedSemaphorePermit>) {
-        match DeliveryJob::decode(message.payload()) {
-            Ok(job) => {
-                let bytes = self.shared.memory.bytes_to_take(message.payload().len());
-                let bytes = keep_alive_during(&message, bytes).await;
-                let taken = Taken {
-                    message,
-                    job,
-                    hand,
-                    room: None,
-                    bytes,
-                };
-                // The owner outlives its intake.
-                self.report.send(Happened::Came(Box::new(taken))).ok();
-            }
+        let Some(jobs) = self.read(&message).await else {
+            return;
+        };
+        if jobs.is_empty() {
+            return message.ack().await;
+        }
+        let bytes = self.shared.memory.bytes_to_take(message.payload().len());
+        let bytes = keep_alive_during(&message, bytes).await;
+        let came = Came {
+            message,
+            jobs,
+            hand,
+            bytes,
+        };
+        // The owner outlives its intake.
+        self.report.send(Happened::Came(Box::new(came))).ok();
+    }
+
+    /// The jobs of a message. What cannot be read is set aside; `None` when that could not be stored, and
+    /// the message is to come again.
+    async fn read(&self, message: &Message) -> Option<Vec<(TraceHeaders, DeliveryJob)>> {
+        let (bus, subject) = (&self.shared.bus, message.subject());
+        let parts = match message.parts() {
+            Ok(parts) => parts,
             Err(error) => {
-                let (subject, payload) = (message.subject(), message.payload());
-                if unreadable::set_aside(&self.shared.bus, subject, payload, &error).await {
-                    message.ack().await;
+                let payload = message.payload();
+                let stored = unreadable::set_aside(bus, subject, payload, &error).await;
+                return stored.then(Vec::new);
+            }
+        };
+        let mut jobs = Vec::with_capacity(parts.len());
+        for Part { trace, frame } in parts {
+            match DeliveryJob::decode(&frame) {
+                Ok(job) => jobs.push((trace, job)),
+                Err(error) => {
+                    if !unreadable::set_aside(bus, subject, &frame, &error).await {
+                        return None;
+                    }
                 }
             }
         }
+        Some(jobs)
     }
 }

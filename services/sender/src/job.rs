@@ -28,11 +28,11 @@ pub(crate) async fn run(
     reports: UnboundedSender<Happened>,
 ) {
     let Taken {
-        message,
+        share,
+        trace,
         job,
         hand,
         room,
-        bytes,
     } = *taken;
     let ended_with = |ended| Happened::JobEnded {
         endpoint: job.meta.endpoint.clone(),
@@ -41,21 +41,23 @@ pub(crate) async fn run(
     };
     let report = Report::new(reports, ended_with(Err(Kept)));
     let span = job_span(&job, "process jobs", "jobs");
-    trace_context::adopt(&span, message.headers());
+    trace_context::adopt_part(&span, &trace);
     let work = async {
         let _place = shared.places.take(Kind::Fresh).await;
         drop((hand, room));
         shared.attempts.run(&job, &term).await
     };
-    let ended = keep_alive_during(&message, work.instrument(span)).await;
-    match ended {
-        Ok(_) => message.ack().await,
+    let ended = share.keep_alive_during(work.instrument(span)).await;
+    let rest = match ended {
+        Ok(_) => share.ack().await,
         // Its new owner may have been handed it meanwhile; giving it back would take it away.
-        Err(Kept) if !term.is_valid() => {}
-        Err(Kept) => message.give_back(OUR_FAILURE_PAUSE).await,
-    }
-    drop(bytes);
+        Err(Kept) if !term.is_valid() => None,
+        Err(Kept) => share.give_back(&job, OUR_FAILURE_PAUSE).await,
+    };
     report.tell(ended_with(ended));
+    if let Some(rest) = rest {
+        rest.store(&shared.bus).await;
+    }
 }
 
 /// Runs `work` while telling the server now and then that we still have the message.

@@ -50,6 +50,7 @@ pub mod resolver;
 pub mod retry;
 mod room;
 mod service;
+mod share;
 mod slots;
 mod store;
 mod token;

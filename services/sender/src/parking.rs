@@ -25,7 +25,13 @@ pub(crate) async fn park(
     lane: Lane,
     reports: UnboundedSender<Happened>,
 ) {
-    let Taken { message, job, .. } = *taken;
+    let Taken {
+        share,
+        trace,
+        job,
+        hand,
+        room,
+    } = *taken;
     let endpoint = job.meta.endpoint.clone();
     let parked = |stored| Happened::Parked {
         endpoint: endpoint.clone(),
@@ -35,7 +41,7 @@ pub(crate) async fn park(
     };
     let report = Report::new(reports, parked(false));
     let span = job_span(&job, "park jobs", "waiting");
-    trace_context::adopt(&span, message.headers());
+    trace_context::adopt_part(&span, &trace);
     let subject = WaitingSubject {
         lane,
         endpoint: endpoint.clone(),
@@ -45,17 +51,19 @@ pub(crate) async fn park(
         .publish_waiting(&subject, &job)
         .instrument(span)
         .await;
-    let stored = match published {
+    let (stored, rest) = match published {
         Ok(stored) => {
             metric::Counter::SenderParkedJobs.add(1, &[]);
-            message.ack().await;
-            !stored.duplicate
+            (!stored.duplicate, share.ack().await)
         }
         Err(error) => {
             tracing::warn!(error = %error, "job not parked, it stays in jobs");
-            message.give_back(RETRY_PAUSE).await;
-            false
+            (false, share.give_back(&job, RETRY_PAUSE).await)
         }
     };
+    drop((hand, room));
     report.tell(parked(stored));
+    if let Some(rest) = rest {
+        rest.store(&shared.bus).await;
+    }
 }

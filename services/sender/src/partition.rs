@@ -26,7 +26,7 @@ use crate::memory::Memory;
 use crate::ordered::{self, Line, Moved, Ordered};
 use crate::pace::Pace;
 use crate::places::Places;
-use crate::report::{Happened, Report, Taken};
+use crate::report::{Came, Happened, Report, Taken};
 use crate::room::{Queue, Rooms};
 use crate::slots::Slots;
 use crate::{grants, intake, parking};
@@ -111,7 +111,10 @@ impl Owner {
                 Some(happened) = self.reports.recv() => self.take(happened),
                 () = self.room.found() => {}
                 () = tokio::time::sleep(timer) => {}
-                _ = keep_alive.tick() => self.keep_queued_alive().await,
+                _ = keep_alive.tick() => {
+                    self.last_ended.forget(Instant::now());
+                    self.keep_queued_alive().await;
+                }
                 _ = relist.tick() => self.relist(),
                 _ = releases.tick() => self.release(&mut revision),
                 () = self.tenure.over() => {}
@@ -229,7 +232,7 @@ impl Owner {
     fn take(&mut self, happened: Happened) {
         let now = now();
         match happened {
-            Happened::Came(taken) => self.offer(taken),
+            Happened::Came(came) => self.came(*came),
             Happened::Parked {
                 endpoint,
                 lane,
@@ -239,7 +242,7 @@ impl Owner {
                 self.running -= 1;
                 self.in_hand.remove(&dedup_id);
                 if stored {
-                    self.last_ended.remember(dedup_id);
+                    self.last_ended.remember(&dedup_id, Instant::now());
                 }
                 self.lanes.parked(&endpoint, lane, stored, now);
             }
@@ -272,7 +275,7 @@ impl Owner {
             } => {
                 self.in_hand.remove(&dedup_id);
                 if ended.is_ok() {
-                    self.last_ended.remember(dedup_id);
+                    self.last_ended.remember(&dedup_id, Instant::now());
                 }
                 self.ended(&endpoint, Origin::Memory, ended, now);
             }
@@ -321,21 +324,32 @@ impl Owner {
         }
     }
 
-    fn offer(&mut self, mut taken: Box<Taken>) {
+    /// A message came. Its jobs are all of one endpoint, and what keeps an order is moved as it stands in
+    /// the stream.
+    fn came(&mut self, came: Came) {
+        let Some((_, first)) = came.jobs.first() else {
+            return;
+        };
         if self.tenure.is_over() {
             return;
         }
-        let endpoint = taken.job.meta.endpoint.clone();
-        if !taken.job.meta.bulk {
+        if !first.meta.bulk {
             self.shared.pace.fresh_came();
         }
-        if let Some(line) = self.line(&endpoint, taken.job.meta.line) {
-            let Taken { message, .. } = *taken;
-            if self.ordered.came(&line, message.into_receipt()) {
+        let (endpoint, key) = (first.meta.endpoint.clone(), first.meta.line);
+        if let Some(line) = self.line(&endpoint, key) {
+            if self.ordered.came(&line, came.message.into_receipt()) {
                 self.move_jobs(&line, Duration::ZERO);
             }
             return;
         }
+        for taken in came.divide() {
+            self.offer(taken);
+        }
+    }
+
+    fn offer(&mut self, mut taken: Box<Taken>) {
+        let endpoint = taken.job.meta.endpoint.clone();
         let dedup_id = taken.job.meta.dedup_id();
         if self.last_ended.contains(&dedup_id) {
             return self.ack_again(taken);
@@ -365,8 +379,12 @@ impl Owner {
 
     /// Acks a job that ended already.
     fn ack_again(&mut self, taken: Box<Taken>) {
-        let ack = async move { taken.message.ack().await };
-        self.shared.shutdown.spawn("ack again", ack);
+        let bus = self.shared.bus.clone();
+        self.shared.shutdown.spawn("ack again", async move {
+            if let Some(rest) = taken.share.ack().await {
+                rest.store(&bus).await;
+            }
+        });
     }
 
     fn park(&mut self, taken: Box<Taken>, lane: Lane) {
@@ -377,7 +395,7 @@ impl Owner {
 
     async fn keep_queued_alive(&self) {
         for taken in self.lanes.queued_jobs() {
-            taken.message.in_progress().await;
+            taken.share.in_progress().await;
         }
     }
 
@@ -389,7 +407,10 @@ impl Owner {
         for taken in self.lanes.drain_queues() {
             // A new owner may have been handed it meanwhile; giving it back would take it away.
             if self.tenure.term().is_valid() {
-                taken.message.give_back(Duration::ZERO).await;
+                let Taken { share, job, .. } = *taken;
+                if let Some(rest) = share.give_back(&job, Duration::ZERO).await {
+                    rest.store(&self.shared.bus).await;
+                }
             }
         }
         while self.running > 0 {

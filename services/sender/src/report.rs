@@ -4,33 +4,64 @@
 //! taken until it comes. So a report is made when its task begins, and sent when it is dropped,
 //! which happens in a panic, too.
 
+use std::sync::Arc;
+
 use posthorn_bus::Message;
 use posthorn_event_schema::slots::SlotsGiven;
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
-use posthorn_event_schema::{ApplicationId, DeliveryJob, EndpointId};
+use posthorn_event_schema::{ApplicationId, DeliveryJob, EndpointId, TraceHeaders};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::attempt::{Ended, Kept};
 use crate::lanes::Head;
 use crate::ordered::{Line, Moved};
+use crate::share::Share;
 
-/// A job taken from JOBS, not yet acked.
-pub(crate) struct Taken {
+/// A message of JOBS, with jobs of one endpoint.
+pub(crate) struct Came {
     pub(crate) message: Message,
-    pub(crate) job: DeliveryJob,
-    /// Its place among the jobs that the partition has not decided on.
+    /// One at the least, each with its trace.
+    pub(crate) jobs: Vec<(TraceHeaders, DeliveryJob)>,
+    /// Its place among the messages that the partition has not decided on.
     pub(crate) hand: Option<OwnedSemaphorePermit>,
-    /// Its place among the jobs that wait in memory.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
     /// Its share of the memory.
     pub(crate) bytes: OwnedSemaphorePermit,
 }
 
+/// A job taken from JOBS, not yet acked.
+pub(crate) struct Taken {
+    pub(crate) share: Share,
+    pub(crate) trace: TraceHeaders,
+    pub(crate) job: DeliveryJob,
+    /// The place of its message among those that the partition has not decided on.
+    pub(crate) hand: Option<Arc<OwnedSemaphorePermit>>,
+    /// Its place among the jobs that wait in memory.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+impl Came {
+    /// Its jobs one by one.
+    pub(crate) fn divide(self) -> impl Iterator<Item = Box<Taken>> {
+        let hand = self.hand.map(Arc::new);
+        let shares = Share::all(self.message, self.jobs.len(), self.bytes);
+        let jobs = shares.into_iter().zip(self.jobs);
+        jobs.map(move |(share, (trace, job))| {
+            Box::new(Taken {
+                share,
+                trace,
+                job,
+                hand: hand.clone(),
+                room: None,
+            })
+        })
+    }
+}
+
 /// What is reported to the owner.
 pub(crate) enum Happened {
-    /// A job came.
-    Came(Box<Taken>),
+    /// A message came.
+    Came(Box<Came>),
     /// Parking a job ended; `stored` tells whether its lane has one delivery more.
     Parked {
         endpoint: EndpointId,

@@ -8,9 +8,10 @@ use async_nats::{Client, ConnectOptions, Event};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::publisher::JOB_BYTES_IN_FLIGHT;
+use crate::jobs::JOB_BYTES_IN_FLIGHT;
 use crate::rejection::LogLimit;
-use crate::{BusConfig, BusError, Role, outcomes};
+use crate::together::Queue;
+use crate::{BusConfig, BusError, Role, events, outcomes};
 
 /// The oldest nats-server that Posthorn runs on: atomic batches, message schedules, per-key TTL.
 pub const OLDEST_SERVER: &str = "2.12.0";
@@ -31,7 +32,8 @@ pub struct Bus {
     /// The bytes that jobs on their way may still take.
     pub(crate) job_bytes: Arc<Semaphore>,
     /// Records for history that are to be sent.
-    pub(crate) outcomes: outcomes::Queue,
+    pub(crate) events: Queue,
+    pub(crate) outcomes: Queue,
 }
 
 impl Bus {
@@ -63,8 +65,10 @@ impl Bus {
             .backpressure_on_inflight(true)
             .build(client.clone());
         let jetstream = Arc::new(jetstream);
+        let queue = |kind| Queue::start(kind, Arc::clone(&jetstream), client.max_payload());
         Ok(Self {
-            outcomes: outcomes::start(Arc::clone(&jetstream), client.max_payload()),
+            events: queue(events::EVENTS),
+            outcomes: queue(outcomes::OUTCOMES),
             client: Arc::new(client),
             jetstream,
             config: Arc::new(config.clone()),

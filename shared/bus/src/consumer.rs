@@ -9,12 +9,13 @@ use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
 use futures::StreamExt;
-use posthorn_event_schema::{Partition as PartitionNumber, Timestamp};
+use posthorn_event_schema::batch::{self, Part};
+use posthorn_event_schema::{FrameError, Partition as PartitionNumber, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::pull::Pulled;
 use crate::topology::Reader;
-use crate::{Bus, BusError, ensure};
+use crate::{Bus, BusError, ensure, trace_context};
 
 /// Pause before a broken subscription is made anew.
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
@@ -189,6 +190,15 @@ impl Partition {
     }
 }
 
+/// The frames of a message; the trace of one that is alone stands in the headers.
+pub(crate) fn parts(payload: &Bytes, headers: Option<&HeaderMap>) -> Result<Vec<Part>, FrameError> {
+    let mut parts = batch::split(payload)?;
+    if let [one] = parts.as_mut_slice() {
+        one.trace = trace_context::of_headers(headers);
+    }
+    Ok(parts)
+}
+
 /// A message that the server waits to see acked.
 pub struct Message(jetstream::Message);
 
@@ -201,6 +211,14 @@ impl Message {
     #[must_use]
     pub fn payload(&self) -> &Bytes {
         &self.0.payload
+    }
+
+    /// The frames that it carries, each with its trace: one unless several travel together.
+    ///
+    /// # Errors
+    /// When it is a batch that this build cannot read.
+    pub fn parts(&self) -> Result<Vec<Part>, FrameError> {
+        parts(self.payload(), self.headers())
     }
 
     /// The subject that it came on.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_nats::jetstream;
-use posthorn_event_schema::DeliveryJob;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Several outcomes in one message fail for the same reason.
@@ -158,17 +157,6 @@ pub enum PublishError {
     /// The store refused the message: the stream is at its limit.
     #[error("the stream is full")]
     Full(#[source] SharedCause),
-}
-
-/// Deliveries of which some are not known to be stored.
-#[derive(Debug, thiserror::Error)]
-#[error("{} deliveries were not stored", jobs.len())]
-pub struct NotStored {
-    /// These; all others are stored.
-    pub jobs: Vec<DeliveryJob>,
-    /// Why the first of them was not.
-    #[source]
-    pub cause: PublishError,
 }
 
 /// JetStream API error codes. *Source*: nats-server's `server/errors.json`.

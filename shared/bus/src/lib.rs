@@ -3,6 +3,8 @@
 //! - [`topology`]: streams, consumers and buckets as data; [`Role`]: who makes which of them, by
 //!   [`Bus::ensure`].
 //! - [`publisher`]: typed publishes that return once the message is stored.
+//! - [`events`]: accepted events on their way to EVENTS.
+//! - [`jobs`]: deliveries on their way to JOBS.
 //! - [`rejection`]: refused input, kept with its reason; [`rejected`]: reading it.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
 //! - [`waiting`]: the waiting room, read by the owner of a partition at its own pace.
@@ -28,8 +30,10 @@ mod connect;
 pub mod consumer;
 mod ensure;
 mod error;
+pub mod events;
 pub mod fleet;
 pub mod idempotency;
+pub mod jobs;
 pub mod live;
 pub mod members;
 pub mod ordered;
@@ -43,6 +47,7 @@ pub mod requests;
 mod role;
 pub mod slots;
 pub mod snapshot;
+mod together;
 pub mod topology;
 pub mod trace_context;
 pub mod waiting;
@@ -50,7 +55,8 @@ pub mod waiting;
 pub use config::BusConfig;
 pub use connect::{Bus, OLDEST_SERVER};
 pub use consumer::{Message, Messages, Partition as JobPartition};
-pub use error::{BusError, NotStored, PublishError};
+pub use error::{BusError, PublishError};
+pub use jobs::{NewJob, NotStored};
 pub use publisher::Stored;
 pub use rejection::Refused;
 pub use role::Role;

@@ -9,21 +9,33 @@ use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind};
 use async_nats::{HeaderMap, jetstream};
 use bytes::Bytes;
-use posthorn_event_schema::Timestamp;
+use posthorn_event_schema::batch::Part;
+use posthorn_event_schema::{FrameError, Timestamp};
 use serde_json::json;
 
+use crate::consumer::parts;
 use crate::topology::{Reader, Stream};
 use crate::{Bus, BusError};
 
-/// A job as it stands in the stream.
+/// One or several jobs of an endpoint, as a message of the stream.
 #[derive(Debug, Clone)]
 pub struct StoredJob {
     /// Its place in JOBS.
     pub sequence: u64,
-    /// The frame of a `DeliveryJob`.
-    pub payload: Bytes,
-    /// Its headers, for the trace.
-    pub headers: HeaderMap,
+    /// Its subject.
+    pub subject: String,
+    payload: Bytes,
+    headers: HeaderMap,
+}
+
+impl StoredJob {
+    /// The frames of its deliveries, each with its trace, in the order of their events.
+    ///
+    /// # Errors
+    /// When it is a batch that this build cannot read.
+    pub fn parts(&self) -> Result<Vec<Part>, FrameError> {
+        parts(&self.payload, Some(&self.headers))
+    }
 }
 
 /// How far fan-out is.
@@ -41,6 +53,7 @@ fn stored(found: Result<StreamMessage, RawMessageError>) -> Result<Option<Stored
     match found {
         Ok(message) => Ok(Some(StoredJob {
             sequence: message.sequence,
+            subject: message.subject.to_string(),
             payload: message.payload,
             headers: message.headers,
         })),

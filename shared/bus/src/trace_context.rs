@@ -1,14 +1,19 @@
 //! One trace per event: W3C trace context in message headers, in and out.
 //!
 //! Headers are the lower-case `traceparent` and `tracestate`, as nats-server's own tracing reads
-//! them.
+//! them. Several events or jobs in one message bring each its own along
+//! ([`batch`](posthorn_event_schema::batch)).
 
 use async_nats::HeaderMap;
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, global};
 use posthorn_chassis::telemetry;
+use posthorn_event_schema::TraceHeaders;
 use tracing::Span;
+
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 
 /// Writes the current span's context into headers.
 pub fn inject(headers: &mut HeaderMap) {
@@ -21,6 +26,41 @@ pub fn inject_from(span: &Span, headers: &mut HeaderMap) {
     global::get_text_map_propagator(|propagator| {
         propagator.inject_context(&context, &mut NatsHeaders(headers));
     });
+}
+
+/// A span's context, for a message that carries several.
+#[must_use]
+pub fn of_span(span: &Span) -> TraceHeaders {
+    let mut headers = HeaderMap::new();
+    inject_from(span, &mut headers);
+    of_headers(Some(&headers))
+}
+
+/// The context in message headers.
+pub(crate) fn of_headers(headers: Option<&HeaderMap>) -> TraceHeaders {
+    let value = |name| Some(headers?.get(name)?.as_str().to_owned());
+    TraceHeaders {
+        traceparent: value(TRACEPARENT),
+        tracestate: value(TRACESTATE),
+    }
+}
+
+/// The context of one part as message headers.
+pub(crate) fn to_headers(trace: &TraceHeaders) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let names = [TRACEPARENT, TRACESTATE];
+    let values = [&trace.traceparent, &trace.tracestate];
+    for (name, value) in names.into_iter().zip(values) {
+        if let Some(value) = value {
+            headers.insert(name, value.as_str());
+        }
+    }
+    headers
+}
+
+/// Makes the context of one part of a message, if it has one, the parent of a span not yet entered.
+pub fn adopt_part(span: &Span, trace: &TraceHeaders) {
+    adopt_context(span, &PartHeaders(trace));
 }
 
 /// Makes the context in message headers, if there is one, the parent of a span not yet entered.
@@ -71,6 +111,22 @@ impl Extractor for NatsHeadersRef<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.iter().map(|(name, _)| name.as_ref()).collect()
+    }
+}
+
+struct PartHeaders<'a>(&'a TraceHeaders);
+
+impl Extractor for PartHeaders<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        match key {
+            TRACEPARENT => self.0.traceparent.as_deref(),
+            TRACESTATE => self.0.tracestate.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT, TRACESTATE]
     }
 }
 

@@ -17,6 +17,9 @@ pub enum FrameError {
     /// The metadata is not what this build expects, or of an unknown schema version.
     #[error("the metadata cannot be read")]
     Metadata(#[source] serde_json::Error),
+    /// A batch does not have the bytes that its frames should have.
+    #[error("the lengths of a batch do not agree with its bytes")]
+    Lengths,
 }
 
 /// Writes one frame.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{
     ApplicationSnapshot, DeliveryJob, EndpointSnapshot, Event, EventTypeSnapshot, Outcome,
-    Rejection, RosterId,
+    Rejection, RosterId, batch,
 };
 
 fn fixture(name: &str) -> Bytes {
@@ -33,6 +33,17 @@ fn an_event_with_the_revision_of_its_configuration_still_parses_and_is_written_t
     let event = Event::decode(&file).unwrap();
     assert_eq!(event.meta.config_revision, Some(42));
     assert_eq!(event.encode(), file);
+}
+
+#[test]
+fn events_that_share_a_message_still_parse_and_are_written_the_same() {
+    let file = fixture("events.v1.batch");
+    let parts = batch::split(&file).unwrap();
+    assert_eq!(parts.len(), 2);
+    assert!(parts[0].trace.traceparent.is_some() && parts[1].trace.traceparent.is_none());
+    assert_eq!(parts[0].frame, fixture("event.v1.frame"));
+    assert_eq!(parts[1].frame, fixture("event-revision.v1.frame"));
+    assert_eq!(batch::join(&parts), file);
 }
 
 #[test]

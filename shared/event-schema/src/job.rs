@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::fnv;
 use crate::frame::{self, FrameError};
 use crate::{
     ApplicationId, AttemptNumber, DeliveryId, EndpointId, EventId, EventType, OrderingLine,
@@ -52,6 +53,9 @@ pub struct JobMeta {
     /// published there by its producer, or came out of SCHEDULED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<u64>,
+    /// Its event's place among those that share one message of EVENTS, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub order_within: u32,
     /// The line that it stands in, by its event's ordering key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<OrderingLine>,
@@ -68,6 +72,10 @@ pub struct JobMeta {
     pub not_before: Timestamp,
 }
 
+fn is_first(order_within: &u32) -> bool {
+    *order_within == 0
+}
+
 impl DeliveryJob {
     /// The message as published on JOBS or WAITING.
     #[must_use]
@@ -82,6 +90,25 @@ impl DeliveryJob {
     pub fn decode(message: &Bytes) -> Result<Self, FrameError> {
         let (meta, body) = frame::decode(message)?;
         Ok(Self { meta, body })
+    }
+}
+
+impl DeliveryJob {
+    /// The deterministic `Nats-Msg-Id` of jobs of one endpoint that share a message: its own for one that is
+    /// alone. It is no defence against a producer who looks for events that share one, who would lose
+    /// deliveries of their own.
+    #[must_use]
+    pub fn dedup_id_of(jobs: &[&Self]) -> String {
+        match jobs {
+            [one] => one.meta.dedup_id(),
+            several => {
+                let endpoint = several.first().map_or("", |job| job.meta.endpoint.as_str());
+                let ids = several.iter().map(|job| job.meta.dedup_id());
+                // No id contains it.
+                let digest = fnv::of_texts(ids, b' ');
+                format!("{endpoint}*{}#{digest:032x}", several.len())
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt::{self, Write};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{EndpointId, EndpointVerdict, Mismatch, Verdict};
+use crate::{EndpointId, EndpointVerdict, Mismatch, Verdict, fnv};
 
 /// The name of a roster: a digest of its endpoints, in their order. Of an application's own rosters.
 ///
@@ -23,14 +23,8 @@ pub struct RosterId([u8; 16]);
 impl RosterId {
     /// The name of these endpoints.
     pub fn of<'a>(endpoints: impl IntoIterator<Item = &'a EndpointId>) -> Self {
-        const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-        let step = |hash: u128, byte: u8| (hash ^ u128::from(byte)).wrapping_mul(PRIME);
-        let hash = endpoints.into_iter().fold(OFFSET, |hash, endpoint| {
-            let hash = endpoint.as_str().bytes().fold(hash, step);
-            // No id contains it.
-            step(hash, b',')
-        });
+        let ids = endpoints.into_iter().map(EndpointId::as_str);
+        let hash = fnv::of_texts(ids, b',');
         Self(hash.to_be_bytes())
     }
 

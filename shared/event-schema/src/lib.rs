@@ -15,12 +15,14 @@
 
 pub mod attempt;
 pub mod attempt_headers;
+pub mod batch;
 pub mod detail;
 pub mod endpoint_access;
 pub mod event;
 pub mod event_object;
 pub mod event_type;
 mod fields;
+mod fnv;
 pub mod frame;
 #[cfg(test)]
 mod golden_tests;
@@ -44,6 +46,7 @@ pub mod wish;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
 pub use attempt_headers::AttemptHeaders;
+pub use batch::TraceHeaders;
 pub use endpoint_access::{ClientCertificate, OAuthClient, OAuthMethod, OAuthSettings};
 pub use event::{Event, EventMeta};
 pub use event_object::{EventObject, NativeEvent, NativeEventError};

@@ -17,6 +17,8 @@ pub const INBOX_FILTER: &str = "posthorn.events.>";
 pub const PUBLISH_FILTER: &str = "posthorn.publish.*";
 /// All of EVENTS.
 pub const EVENTS_FILTER: &str = "events.>";
+/// Several accepted events in one message. No application has this id: theirs begin with `app_`.
+pub const EVENTS_TOGETHER: &str = "events.together";
 /// All of JOBS.
 pub const JOBS_FILTER: &str = "jobs.>";
 /// All of WAITING.

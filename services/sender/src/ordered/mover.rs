@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use posthorn_bus::ordered::StoredJob;
 use posthorn_bus::{BusError, PublishError, trace_context};
 use posthorn_chassis::{error_chain, metric};
+use posthorn_event_schema::batch::Part;
 use posthorn_event_schema::subject::WaitingSubject;
-use posthorn_event_schema::{DeliveryJob, Timestamp};
+use posthorn_event_schema::{DeliveryJob, FrameError, JobMeta, Timestamp, TraceHeaders};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument;
 
@@ -18,6 +20,7 @@ use crate::job::job_span;
 use crate::lease::Tenure;
 use crate::partition::Shared;
 use crate::report::{Happened, Report};
+use crate::unreadable;
 
 /// What became of a line's jobs.
 #[derive(Debug, Default)]
@@ -101,11 +104,18 @@ async fn list(shared: &Shared, line: &Line, since: Timestamp) -> Result<Vec<Plac
         let mut from = 0;
         while let Some(stored) = shared.bus.next_job(&subject, from).await? {
             from = stored.sequence + 1;
-            // What cannot be read is set aside by whoever it is handed to.
-            if let Ok(job) = DeliveryJob::decode(&stored.payload) {
+            // What cannot be read at all is set aside by whoever it is handed to.
+            if let Some((_, job)) = Jobs::of(&stored).readable.first() {
+                let JobMeta {
+                    order,
+                    order_within,
+                    accepted_at,
+                    ..
+                } = job.meta;
+                let order = order.filter(|_| accepted_at >= since);
                 found.push(Place {
                     sequence: stored.sequence,
-                    order: job.meta.order.filter(|_| job.meta.accepted_at >= since),
+                    order: order.map(|event| (event, order_within)),
                 });
             }
         }
@@ -119,21 +129,51 @@ async fn move_one(
     stored: &StoredJob,
     moved: &mut Moved,
 ) -> Result<(), MoveError> {
-    let Ok(job) = DeliveryJob::decode(&stored.payload) else {
-        return Ok(());
-    };
-    let span = job_span(&job, "park jobs", "waiting");
-    trace_context::adopt(&span, Some(&stored.headers));
-    let lane = WaitingSubject {
-        lane: line.lane(),
-        endpoint: line.endpoint.clone(),
-    };
-    let published = shared.bus.publish_waiting(&lane, &job).instrument(span);
-    if !published.await?.duplicate {
-        moved.stored += 1;
-        metric::Counter::SenderParkedJobs.add(1, &[]);
+    let Jobs {
+        readable,
+        unreadable,
+    } = Jobs::of(stored);
+    for (frame, error) in &unreadable {
+        if !unreadable::set_aside(&shared.bus, &stored.subject, frame, error).await {
+            moved.left.insert(stored.sequence);
+            return Ok(());
+        }
+    }
+    for (trace, job) in &readable {
+        let span = job_span(job, "park jobs", "waiting");
+        trace_context::adopt_part(&span, trace);
+        let lane = WaitingSubject {
+            lane: line.lane(),
+            endpoint: line.endpoint.clone(),
+        };
+        let published = shared.bus.publish_waiting(&lane, job).instrument(span);
+        if !published.await?.duplicate {
+            moved.stored += 1;
+            metric::Counter::SenderParkedJobs.add(1, &[]);
+        }
     }
     shared.bus.delete_job(stored.sequence).await?;
     moved.places.insert(stored.sequence);
     Ok(())
+}
+
+/// What a message of JOBS carries.
+#[derive(Default)]
+struct Jobs {
+    /// In the order of their events, each with its trace.
+    readable: Vec<(TraceHeaders, DeliveryJob)>,
+    unreadable: Vec<(Bytes, FrameError)>,
+}
+
+impl Jobs {
+    fn of(stored: &StoredJob) -> Self {
+        let mut jobs = Self::default();
+        for Part { trace, frame } in stored.parts().unwrap_or_default() {
+            match DeliveryJob::decode(&frame) {
+                Ok(job) => jobs.readable.push((trace, job)),
+                Err(error) => jobs.unreadable.push((frame, error)),
+            }
+        }
+        jobs
+    }
 }

@@ -5,8 +5,9 @@
 pub(super) struct Place {
     /// In JOBS.
     pub(super) sequence: u64,
-    /// Its event's place in EVENTS; `None` for what has none, such as a resend.
-    pub(super) order: Option<u64>,
+    /// Its event's place in EVENTS, and within the message there; `None` for what has none, such as a
+    /// resend.
+    pub(super) order: Option<(u64, u32)>,
 }
 
 /// The places in JOBS of what may be moved, in order, and of the others.
@@ -17,8 +18,8 @@ pub(super) fn plan(found: &[Place], fanned_out_to: u64) -> (Vec<u64>, Vec<u64>) 
     let (mut movable, left): (Vec<Place>, Vec<Place>) = found
         .iter()
         .copied()
-        .partition(|place| place.order.is_none_or(|order| order <= fanned_out_to));
-    movable.sort_unstable_by_key(|place| (place.order.unwrap_or(u64::MAX), place.sequence));
+        .partition(|place| place.order.is_none_or(|(event, _)| event <= fanned_out_to));
+    movable.sort_unstable_by_key(|place| (place.order.unwrap_or((u64::MAX, 0)), place.sequence));
     let sequences = |places: Vec<Place>| places.iter().map(|place| place.sequence).collect();
     (sequences(movable), sequences(left))
 }
@@ -32,7 +33,7 @@ mod tests {
     fn place(sequence: u64, order: impl Into<Option<u64>>) -> Place {
         Place {
             sequence,
-            order: order.into(),
+            order: order.into().map(|event| (event, 0)),
         }
     }
 
@@ -43,6 +44,16 @@ mod tests {
         assert_eq!(plan(&found, u64::MAX), (vec![2, 1, 4, 3], vec![]));
         assert_eq!(plan(&found, 10), (vec![3], vec![1, 2, 4]));
         assert_eq!(plan(&[], 10), (vec![], vec![]));
+    }
+
+    #[test]
+    fn events_of_one_message_go_in_their_order_within_it() {
+        let of_message = |sequence, within| Place {
+            sequence,
+            order: Some((7, within)),
+        };
+        let found = [of_message(1, 4), place(2, 8), of_message(3, 0)];
+        assert_eq!(plan(&found, 8), (vec![3, 1, 2], vec![]));
     }
 
     proptest! {

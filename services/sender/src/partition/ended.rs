@@ -1,39 +1,67 @@
-//! The jobs that ended last: their acks may have been lost.
+//! The jobs that ended last: they may come again.
 //!
 //! An ack is sent without waiting for an answer. One that was on its way when the connection broke, or
 //! that came before a restarted nats-server knew its consumer again, is lost, and the job is handed out
-//! once more; shown by `a_job_whose_ack_was_lost_is_not_attempted_again`.
+//! once more; shown by `a_job_whose_ack_was_lost_is_not_attempted_again`. And an event that shared its
+//! message with others may be stored twice, if ingest died before it acked INBOX or if NATS was away while it
+//! published: JetStream does not recognise these, and their jobs come twice.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
-/// Jobs of a partition that are remembered, in some 100 KiB. A restarted server hands out again within
-/// seconds, one that lives on after [`ACK_WAIT`](posthorn_bus::topology::ACK_WAIT): up to 68 deliveries a
-/// second and partition are remembered as long as that; above it a lost ack may repeat a request.
-const MOST: usize = 1024;
+use tokio::time::Instant;
 
-/// The message ids of the jobs that ended last. Pure.
+/// How long a job is remembered: what is handed out again comes after
+/// [`ACK_WAIT`](posthorn_bus::topology::ACK_WAIT), and an event after a publish that nobody confirmed and
+/// after another ack wait.
+const MEMORY: Duration = Duration::from_secs(60);
+/// Jobs of a partition that are remembered at most, in some 5 MiB: beyond 1,667 a second and partition,
+/// what comes again late may repeat a request.
+const MOST: usize = 100_000;
+
+/// The message ids of the jobs that ended last, as digests that differ from process to process: two ids
+/// share one with a chance of 1 in 2^128. Pure.
 #[derive(Default)]
 pub(super) struct LastEnded {
-    ids: HashSet<String>,
-    /// The oldest first.
-    order: VecDeque<String>,
+    keys: [RandomState; 2],
+    digests: HashSet<u128>,
+    /// With the moment at which each is forgotten, the oldest first.
+    order: VecDeque<(Instant, u128)>,
 }
 
 impl LastEnded {
-    /// Remembers a job, and forgets the one that ended longest ago if there are too many.
-    pub(super) fn remember(&mut self, dedup_id: String) {
-        if !self.ids.insert(dedup_id.clone()) {
-            return;
-        }
-        self.order.push_back(dedup_id);
-        if self.order.len() > MOST {
-            let oldest = self.order.pop_front();
-            oldest.and_then(|id| self.ids.take(&id));
+    /// Remembers a job, and forgets those that ended too long ago.
+    pub(super) fn remember(&mut self, dedup_id: &str, now: Instant) {
+        self.forget(now);
+        let digest = self.digest(dedup_id);
+        if self.digests.insert(digest) {
+            self.order.push_back((now + MEMORY, digest));
         }
     }
 
     pub(super) fn contains(&self, dedup_id: &str) -> bool {
-        self.ids.contains(dedup_id)
+        self.digests.contains(&self.digest(dedup_id))
+    }
+
+    /// Forgets what ended too long ago.
+    pub(super) fn forget(&mut self, now: Instant) {
+        while let Some((until, digest)) = self.order.front()
+            && (*until <= now || self.order.len() >= MOST)
+        {
+            self.digests.remove(digest);
+            self.order.pop_front();
+        }
+        if self.order.is_empty() {
+            // An idle partition holds nothing.
+            self.order.shrink_to_fit();
+            self.digests.shrink_to_fit();
+        }
+    }
+
+    fn digest(&self, dedup_id: &str) -> u128 {
+        let [high, low] = self.keys.each_ref().map(|key| key.hash_one(dedup_id));
+        u128::from(high) << 64 | u128::from(low)
     }
 }
 
@@ -43,14 +71,26 @@ mod tests {
 
     #[test]
     fn the_last_are_remembered_and_no_more() {
-        let mut ended = LastEnded::default();
+        let (mut ended, now) = (LastEnded::default(), Instant::now());
         for number in 0..=MOST {
-            ended.remember(number.to_string());
-            ended.remember(number.to_string());
+            ended.remember(&number.to_string(), now);
+            ended.remember(&number.to_string(), now);
         }
         assert!(!ended.contains("0"));
-        assert!(ended.contains("1"));
+        assert!(ended.contains("2"));
         assert!(ended.contains(&MOST.to_string()));
-        assert_eq!((ended.ids.len(), ended.order.len()), (MOST, MOST));
+        assert!(ended.digests.len() <= MOST && ended.digests.len() == ended.order.len());
+    }
+
+    #[test]
+    fn what_ended_long_ago_is_forgotten_and_holds_no_memory() {
+        let (mut ended, now) = (LastEnded::default(), Instant::now());
+        ended.remember("early", now);
+        ended.remember("late", now + MEMORY / 2);
+        ended.forget(now + MEMORY);
+        assert!(!ended.contains("early") && ended.contains("late"));
+        ended.forget(now + MEMORY * 2);
+        assert!(!ended.contains("late"));
+        assert_eq!((ended.digests.capacity(), ended.order.capacity()), (0, 0));
     }
 }

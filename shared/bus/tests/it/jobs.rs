@@ -29,7 +29,7 @@ async fn a_fan_out_holds_few_of_its_jobs_in_memory_at_a_time() {
     let jobs = (0..JOBS).map(|n| {
         let mut job = samples::job("event_1", &samples::endpoint(&n.to_string()));
         job.body = body.clone();
-        job
+        job.into()
     });
     let jobs: Vec<_> = jobs.collect();
     // Nobody takes them, so all that are on their way stay in memory.

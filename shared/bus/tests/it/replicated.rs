@@ -23,7 +23,9 @@ async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
     bus.ensure(&Role::ALL).await.unwrap();
     let endpoint = samples::endpoint("a");
     let jobs = (0..JOBS).map(|n| samples::job(&format!("event_{n}"), &endpoint));
-    bus.publish_jobs(jobs.collect()).await.unwrap();
+    bus.publish_jobs(jobs.map(Into::into).collect())
+        .await
+        .unwrap();
 
     let partition = bus.partition(Partition::of(&endpoint)).await.unwrap();
     let (mut came, mut again) = (BTreeSet::new(), 0);

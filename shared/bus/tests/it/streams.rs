@@ -103,8 +103,9 @@ async fn jobs_go_to_their_partition_and_come_again_when_given_back() {
     let jobs = endpoints
         .each_ref()
         .map(|endpoint| samples::job("event_1", endpoint));
-    bus.publish_jobs(jobs.to_vec()).await.unwrap();
-    bus.publish_jobs(jobs.to_vec()).await.unwrap();
+    let new = || Vec::from(jobs.clone().map(Into::into));
+    bus.publish_jobs(new()).await.unwrap();
+    bus.publish_jobs(new()).await.unwrap();
 
     for endpoint in &endpoints {
         let partition = bus.partition(Partition::of(endpoint)).await.unwrap();

@@ -78,6 +78,8 @@ metrics! {
             "Duration of the requests to endpoints, by status_class.";
         HttpServerRequestDurationSeconds = "http.server.request.duration", "s",
             "Duration of the requests to the public doors, by method and status_class.";
+        MessageParts = "posthorn.message.parts", "{part}",
+            "Events, jobs or outcomes that travelled in one message, by stream.";
         RecorderBatchSize = "posthorn.recorder.batch_size", "{row}",
             "Rows that the recorder wrote in one transaction.";
         RecorderFlushDurationSeconds = "posthorn.recorder.flush.duration", "s",
@@ -136,8 +138,8 @@ const INTERNAL_SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// Rows per transaction.
-const BATCH_ROWS: &[f64] = &[
+/// Rows per transaction, and parts per message.
+const COUNTS: &[f64] = &[
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0,
 ];
 
@@ -149,7 +151,7 @@ impl Histogram {
             Self::HttpClientRequestDurationSeconds | Self::HttpServerRequestDurationSeconds => {
                 REQUEST_SECONDS
             }
-            Self::RecorderBatchSize => BATCH_ROWS,
+            Self::MessageParts | Self::RecorderBatchSize => COUNTS,
             Self::RecorderFlushDurationSeconds
             | Self::PoolWaitSeconds
             | Self::MessagingProcessDurationSeconds => INTERNAL_SECONDS,

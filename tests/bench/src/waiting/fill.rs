@@ -94,6 +94,7 @@ fn job(customer: &Customer, number: u32, filling: &Filling) -> anyhow::Result<De
             deliver_at: None,
             expires_at: None,
             order: None,
+            order_within: 0,
             line: None,
             deadline: now.plus(DELIVERY_WINDOW),
             attempt: AttemptNumber::new(filling.attempt),

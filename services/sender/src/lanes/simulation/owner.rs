@@ -160,6 +160,7 @@ impl Owner {
                 deliver_at: None,
                 expires_at: receiver.lives_for.map(|time| accepted_at.plus(time)),
                 order: Some(number.into()),
+                order_within: 0,
                 deadline: accepted_at.plus(48 * HOUR),
                 attempt: AttemptNumber::FIRST,
                 trigger: Trigger::Scheduled,

@@ -1,0 +1,241 @@
+//! Deliveries on their way to JOBS.
+//!
+//! Jobs of one endpoint that come of one message of EVENTS travel in one message, too: with several
+//! events in a message, an endpoint that receives them all costs nats-server one message instead of one
+//! for each. Whatever makes the jobs makes the same messages of them again after a crash, under the same
+//! ids.
+
+use std::collections::HashMap;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::message::PublishMessage;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use posthorn_chassis::metric;
+use posthorn_event_schema::batch::{self, Part};
+use posthorn_event_schema::{DeliveryJob, EndpointId, EventId, subject};
+use tracing::{Instrument, Span};
+
+use crate::{Bus, PublishError, Stored, trace_context};
+
+/// Messages of jobs that are on their way at a time. *Source*: 256 pipelined publishes come within
+/// a fifth of the highest rate measured.
+const MESSAGES_IN_FLIGHT: usize = 256;
+/// Bytes of jobs on their way at a time, in a process: each job is a copy of its event's body.
+pub(crate) const JOB_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
+/// What a job has beside its body, about, in bytes.
+const JOB_METADATA: usize = 1024;
+/// Jobs in one message. A sender that dies repeats what shares a message with a delivery in flight, and
+/// an endpoint has 32 of these at most.
+const JOBS_TOGETHER: usize = 1;
+/// Bytes of jobs in one message, a larger single one excepted.
+const BYTES_TOGETHER: usize = 64 * 1024;
+
+/// A delivery to be stored in JOBS.
+#[derive(Debug)]
+pub struct NewJob {
+    /// What is to be delivered to whom.
+    pub job: DeliveryJob,
+    /// The span that it follows from.
+    pub cause: Span,
+}
+
+impl From<DeliveryJob> for NewJob {
+    /// A delivery that follows from the current span.
+    fn from(job: DeliveryJob) -> Self {
+        let cause = Span::current();
+        Self { job, cause }
+    }
+}
+
+/// Deliveries of which some are not known to be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("{} deliveries were not stored", jobs.len())]
+pub struct NotStored {
+    /// These; all others are stored.
+    pub jobs: Vec<NewJob>,
+    /// Why the first of them was not.
+    #[source]
+    pub cause: PublishError,
+}
+
+impl Bus {
+    /// Publishes deliveries on JOBS, pipelined within bounds of number and, over all callers, bytes;
+    /// shown by `a_fan_out_holds_few_of_its_jobs_in_memory_at_a_time`.
+    ///
+    /// *Guarantee*: after `Ok` each of them will be attempted, and after an error each that the
+    /// error does not name. Publishing the others again is safe.
+    ///
+    /// # Errors
+    /// [`NotStored`] with the jobs whose ack did not come. After a first failure no further message
+    /// is begun, so that a server that is away costs one time-out and not one per job.
+    pub async fn publish_jobs(&self, jobs: Vec<NewJob>) -> Result<(), NotStored> {
+        let mut to_come = messages(jobs).into_iter();
+        let mut under_way = FuturesUnordered::new();
+        let mut failed = Vec::new();
+        let mut first_cause = None;
+        loop {
+            while first_cause.is_none() && under_way.len() < MESSAGES_IN_FLIGHT {
+                let Some(jobs) = to_come.next() else { break };
+                under_way.push(self.publish_within_budget(jobs));
+            }
+            match under_way.next().await {
+                Some(Ok(())) => {}
+                Some(Err((jobs, cause))) => {
+                    failed.extend(jobs);
+                    first_cause.get_or_insert(cause);
+                }
+                None => break,
+            }
+        }
+        let Some(cause) = first_cause else {
+            return Ok(());
+        };
+        failed.extend(to_come.flatten());
+        Err(NotStored {
+            jobs: failed,
+            cause,
+        })
+    }
+
+    async fn publish_within_budget(
+        &self,
+        jobs: Vec<NewJob>,
+    ) -> Result<(), (Vec<NewJob>, PublishError)> {
+        let size: usize = jobs.iter().map(size).sum();
+        let share = u32::try_from(size.min(JOB_BYTES_IN_FLIGHT)).unwrap_or(u32::MAX);
+        // Until the ack: a copy of the bytes may wait in the connection's buffer as long as that.
+        let _share = match self.job_bytes.try_acquire_many(share) {
+            Ok(free) => Some(free),
+            Err(_none_free) => {
+                metric::Counter::LimitReached.add(1, &[("limit", "job_bytes_in_flight")]);
+                // Never closed; if it were, there would merely be no bound.
+                self.job_bytes.acquire_many(share).await.ok()
+            }
+        };
+        match self.publish_message(&jobs).await {
+            Ok(_stored) => Ok(()),
+            Err(cause) => Err((jobs, cause)),
+        }
+    }
+
+    /// Publishes one delivery on JOBS.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish_job(&self, job: &DeliveryJob) -> Result<Stored, PublishError> {
+        let span = send_span(&Span::current(), job);
+        let mut headers = HeaderMap::new();
+        trace_context::inject_from(&span, &mut headers);
+        let message = PublishMessage::build()
+            .headers(headers)
+            .payload(job.encode())
+            .message_id(job.meta.dedup_id());
+        let subject = subject::job(&job.meta.endpoint, job.meta.line);
+        let sent = async { self.send_message(subject, message).await?.stored().await };
+        sent.instrument(span).await
+    }
+
+    async fn publish_message(&self, jobs: &[NewJob]) -> Result<Stored, PublishError> {
+        let count = f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+        metric::Histogram::MessageParts.record(count, &[("stream", "jobs")]);
+        if let [NewJob { job, cause }] = jobs {
+            return self.publish_job(job).instrument(cause.clone()).await;
+        }
+        // Each is sent until the message is stored.
+        let spans: Vec<Span> = jobs
+            .iter()
+            .map(|new| send_span(&new.cause, &new.job))
+            .collect();
+        let part = |(new, span): (&NewJob, &Span)| Part {
+            trace: trace_context::of_span(span),
+            frame: new.job.encode(),
+        };
+        let parts: Vec<Part> = jobs.iter().zip(&spans).map(part).collect();
+        let jobs: Vec<&DeliveryJob> = jobs.iter().map(|new| &new.job).collect();
+        let message = PublishMessage::build()
+            .payload(batch::join(&parts))
+            .message_id(DeliveryJob::dedup_id_of(&jobs));
+        let subject = subject::job(&jobs[0].meta.endpoint, jobs[0].meta.line);
+        self.send_message(subject, message).await?.stored().await
+    }
+}
+
+fn send_span(cause: &Span, job: &DeliveryJob) -> Span {
+    tracing::info_span!(
+        parent: cause,
+        "send",
+        otel.name = "send jobs",
+        otel.kind = "producer",
+        messaging.system = "nats",
+        messaging.destination.name = "jobs",
+        posthorn.delivery.id = %job.meta.delivery,
+        posthorn.endpoint.id = %job.meta.endpoint,
+    )
+}
+
+fn size(new: &NewJob) -> usize {
+    new.job.body.len() + JOB_METADATA
+}
+
+/// A message in the making.
+struct Draft {
+    jobs: Vec<NewJob>,
+    bytes: usize,
+    /// How many jobs of its event were given before its first one.
+    rank: usize,
+}
+
+/// Divides jobs among messages: those of one endpoint go together, in their order, unless they stand in
+/// lines of their own. First jobs of events go before second ones: an event with a thousand of them must
+/// not hold up another that has one.
+fn messages(jobs: Vec<NewJob>) -> Vec<Vec<NewJob>> {
+    let event = |new: &NewJob| new.job.meta.event.clone();
+    let first = jobs.first().map(event);
+    if jobs
+        .iter()
+        .all(|new| Some(&new.job.meta.event) == first.as_ref())
+    {
+        return jobs.into_iter().map(|new| vec![new]).collect();
+    }
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut open: HashMap<EndpointId, usize> = HashMap::new();
+    let mut counts: HashMap<EventId, usize> = HashMap::new();
+    for new in jobs {
+        let count = counts.entry(event(&new)).or_default();
+        let rank = std::mem::replace(count, *count + 1);
+        let alone = new.job.meta.line.is_some();
+        let endpoint = &new.job.meta.endpoint;
+        let draft = open.get(endpoint).map(|place| &mut drafts[*place]);
+        match draft.filter(|draft| !alone && draft.has_room(&new)) {
+            Some(draft) => draft.add(new),
+            None => {
+                if !alone {
+                    open.insert(endpoint.clone(), drafts.len());
+                }
+                drafts.push(Draft::of(new, rank));
+            }
+        }
+    }
+    drafts.sort_by_key(|draft| draft.rank);
+    drafts.into_iter().map(|draft| draft.jobs).collect()
+}
+
+impl Draft {
+    fn of(new: NewJob, rank: usize) -> Self {
+        Self {
+            bytes: size(&new),
+            jobs: vec![new],
+            rank,
+        }
+    }
+
+    fn has_room(&self, new: &NewJob) -> bool {
+        self.jobs.len() < JOBS_TOGETHER && self.bytes + size(new) <= BYTES_TOGETHER
+    }
+
+    fn add(&mut self, new: NewJob) {
+        self.bytes += size(&new);
+        self.jobs.push(new);
+    }
+}
