@@ -13,8 +13,8 @@ folder=$1
 cargo=${CARGO:-cargo}
 build=${CARGO_TARGET_DIR:-$workspace/target}
 # The oldest version that can run beside this one. Nothing was released before it: since then several
-# outcomes travel in one message, which recorders before it cannot read.
-oldest=236a90e6e6555e86a06d15830ce73eb358f81819
+# events or jobs travel in one message, which services before it cannot read.
+oldest=81b2d54803ed4766d883f29f32900c1bf8b8c6b2
 shared=(shared/store/migrations shared/event-schema/src tests/fixtures/wire)
 
 cannot() {

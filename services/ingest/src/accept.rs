@@ -145,7 +145,7 @@ impl Acceptor {
             before_answer: keys.iter().any(|key| matches!(key, Key::Producer(_))),
         };
         let stored = self.storing.store(event.clone(), marks).await;
-        let stored = stored.map_err(|error| match error {
+        let stored_before = stored.map_err(|error| match error {
             PublishError::TooLarge(_) => AcceptError::TooLarge {
                 size,
                 limit: self.max_body_bytes,
@@ -154,7 +154,7 @@ impl Acceptor {
         })?;
         Ok(Accepted {
             event,
-            duplicate: claims.taken || stored.duplicate,
+            duplicate: claims.taken || stored_before,
         })
     }
 

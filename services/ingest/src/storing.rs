@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posthorn_bus::idempotency::{Claim, IdempotencyKeys, Mark};
-use posthorn_bus::{Bus, PublishError, Stored};
+use posthorn_bus::{Bus, PublishError};
 use posthorn_chassis::metric;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_event_schema::Event;
@@ -64,7 +64,7 @@ impl Storing {
         }
     }
 
-    /// Publishes an event and has its keys marked.
+    /// Publishes an event and has its keys marked; tells whether it was stored before.
     ///
     /// *Guarantee*: after `Ok` the event is stored. Its keys are marked soon, whatever becomes of
     /// the caller, unless this process dies or NATS is away for longer than [`MARK_PATIENCE`].
@@ -72,7 +72,7 @@ impl Storing {
     /// # Errors
     /// The first try's. An event with keys may still be stored later, under the id that its keys
     /// stand for.
-    pub(crate) async fn store(&self, event: Event, marks: Marks) -> Result<Stored, PublishError> {
+    pub(crate) async fn store(&self, event: Event, marks: Marks) -> Result<bool, PublishError> {
         let (tell, told) = oneshot::channel();
         let (this, span) = (self.clone(), Span::current());
         let work = async move { this.run(event, marks, span, tell).await };
@@ -92,12 +92,12 @@ impl Storing {
         event: Event,
         marks: Marks,
         span: Span,
-        tell: oneshot::Sender<Result<Stored, PublishError>>,
+        tell: oneshot::Sender<Result<bool, PublishError>>,
     ) {
         // Beyond this a repetition might be stored a second time.
         let window = self.bus.duplicate_window();
         let until = Instant::now() + window.saturating_sub(self.bus.publish_timeout());
-        let publish = self.bus.publish_event(&event);
+        let publish = self.publish_first(&event, !marks.claims.is_empty());
         let first = publish.instrument(span.clone()).await;
         let mut stored = first.is_ok();
         let again = matches!(&first, Err(error) if error.is_transient());
@@ -113,6 +113,17 @@ impl Storing {
         if stored {
             self.mark(claims).await;
         }
+    }
+
+    /// An event that keys stand for may be published again, by anyone, and is recognised then. Tells
+    /// whether it was.
+    async fn publish_first(&self, event: &Event, has_keys: bool) -> Result<bool, PublishError> {
+        if has_keys {
+            let stored = self.bus.publish_event(event).await?;
+            return Ok(stored.duplicate);
+        }
+        self.bus.publish_event_with_others(event).await?;
+        Ok(false)
     }
 
     /// Publishes an event until it is stored; whether that came about.

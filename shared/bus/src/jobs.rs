@@ -27,7 +27,7 @@ pub(crate) const JOB_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
 const JOB_METADATA: usize = 1024;
 /// Jobs in one message. A sender that dies repeats what shares a message with a delivery in flight, and
 /// an endpoint has 32 of these at most.
-const JOBS_TOGETHER: usize = 1;
+const JOBS_TOGETHER: usize = 32;
 /// Bytes of jobs in one message, a larger single one excepted.
 const BYTES_TOGETHER: usize = 64 * 1024;
 

@@ -13,6 +13,7 @@ mod rejection;
 mod replicated;
 mod samples;
 mod streams;
+mod together;
 mod waiting;
 
 use posthorn_bus::{Bus, BusConfig, Role};

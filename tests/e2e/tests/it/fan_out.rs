@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use posthorn_chassis::{Context, Env, Service, Shutdown};
 use posthorn_e2e::Streams;
-use posthorn_event_schema::{EndpointSnapshot, Event};
+use posthorn_event_schema::batch::{self, Part};
+use posthorn_event_schema::{DeliveryJob, EndpointSnapshot, Event, EventId, TraceHeaders, subject};
 use posthorn_fanout::{Fanout, FanoutConfig};
 use posthorn_harness::eventually;
 
@@ -129,5 +130,61 @@ async fn a_configuration_that_cannot_be_read_never_means_nobody() {
     let current = run(build(&streams, &context).await);
     become_of(&streams, 1, 1).await;
     end(&current).await;
+    end(&context.shutdown).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_event_of_a_message_harms_none_of_the_others() {
+    let streams = Streams::start().await;
+    put_endpoint(&streams, 1).await;
+    let context = Context::new();
+    let running = run(build(&streams, &context).await);
+    let part = |frame| Part {
+        trace: TraceHeaders::default(),
+        frame,
+    };
+    let mut other = event(1);
+    other.meta.id = EventId::parse("event_2").unwrap();
+    let parts = [event(1).encode(), "no event".into(), other.encode()].map(part);
+    let together = batch::join(&parts);
+    let jetstream = streams.producer.jetstream();
+    for message in [together, "{\"batch\":[{\"len\":9}],\"v\":1}\nshort".into()] {
+        let published = jetstream.publish(subject::EVENTS_TOGETHER, message).await;
+        published.unwrap().await.unwrap();
+    }
+    // Both jobs go to one endpoint.
+    become_of(&streams, 1, 1).await;
+    eventually(SOON, "two rejections and no event left", async || {
+        match (
+            streams.count("REJECTED").await,
+            streams.count("EVENTS").await,
+        ) {
+            // The recorder does not run, and so acks nothing.
+            (2, 2) => Ok(()),
+            found => Err(format!("{found:?}")),
+        }
+    })
+    .await;
+    let jobs = jetstream.get_stream("JOBS").await.unwrap();
+    let job = jobs.get_raw_message(1).await.unwrap();
+    let jobs = batch::split(&job.payload).unwrap();
+    let jobs = jobs
+        .iter()
+        .map(|job| DeliveryJob::decode(&job.frame).unwrap());
+    let told: Vec<_> = jobs
+        .map(|job| {
+            (
+                job.meta.event.to_string(),
+                job.meta.order,
+                job.meta.order_within,
+            )
+        })
+        .collect();
+    let expected = [("event_1", 0), ("event_2", 2)];
+    assert_eq!(
+        told,
+        expected.map(|(id, within)| (id.to_owned(), Some(1), within))
+    );
+    end(&running).await;
     end(&context.shutdown).await;
 }

@@ -42,6 +42,7 @@ mod rights;
 mod shutdown;
 mod subscription;
 mod tls_front;
+mod together;
 mod trace;
 
 use std::time::Duration;

@@ -1,0 +1,126 @@
+//! Events and jobs that share messages.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use posthorn_bus::topology::{Reader, Stream};
+use posthorn_bus::{Bus, Message, NewJob};
+use posthorn_event_schema::{DeliveryJob, Event, OrderingKey, Partition};
+
+use crate::samples;
+
+async fn messages_in(bus: &Bus, stream: Stream) -> u64 {
+    let states = bus.stream_states().await.unwrap();
+    let state = states.iter().find(|state| state.stream == stream);
+    state.unwrap().messages
+}
+
+fn jobs_of(message: &Message) -> Vec<DeliveryJob> {
+    let parts = message.parts().unwrap().into_iter();
+    parts
+        .map(|part| DeliveryJob::decode(&part.frame).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn events_that_come_at_once_share_a_message_in_their_order() {
+    let (_nats, bus) = crate::start().await;
+    let ids: Vec<String> = (0..40).map(|number| format!("event_{number}")).collect();
+    let mut events: Vec<Event> = ids.iter().map(|id| samples::event(id)).collect();
+    // Nobody waits for what is large.
+    events[20].body = vec![b'x'; 20_000].into();
+    let published = events
+        .iter()
+        .map(|event| bus.publish_event_with_others(event));
+    for stored in join_all(published).await {
+        stored.unwrap();
+    }
+    let count = messages_in(&bus, Stream::Events).await;
+    assert!((2..10).contains(&count), "{count} messages");
+
+    let mut messages = bus.messages(Reader::Fanout, 10).await.unwrap();
+    let mut found: Vec<Event> = Vec::new();
+    while found.len() < events.len() {
+        let message = messages.next().await;
+        for part in message.parts().unwrap() {
+            found.push(Event::decode(&part.frame).unwrap());
+        }
+        message.ack().await;
+    }
+    let large = found
+        .iter()
+        .position(|event| event.meta.id.as_str() == "event_20");
+    found.remove(large.unwrap());
+    events.remove(20);
+    assert_eq!(found, events);
+}
+
+#[tokio::test]
+async fn jobs_of_one_endpoint_share_a_message_that_is_stored_once() {
+    let (_nats, bus) = crate::start().await;
+    let endpoints = ["a", "b"].map(samples::endpoint);
+    let mut jobs: Vec<DeliveryJob> = Vec::new();
+    for event in ["event_1", "event_2", "event_3"] {
+        jobs.extend(
+            endpoints
+                .iter()
+                .map(|endpoint| samples::job(event, endpoint)),
+        );
+    }
+    // What stands in a line of its own goes alone.
+    let mut in_line = samples::job("event_4", &endpoints[0]);
+    in_line.meta.line = Some(OrderingKey::parse("key").unwrap().line());
+    jobs.push(in_line.clone());
+    let new = || jobs.iter().cloned().map(NewJob::from).collect();
+    bus.publish_jobs(new()).await.unwrap();
+    bus.publish_jobs(new()).await.unwrap();
+    assert_eq!(messages_in(&bus, Stream::Jobs).await, 3);
+
+    let partition = bus.partition(Partition::of(&endpoints[0])).await.unwrap();
+    let mut pulled = partition
+        .pull(10, 1024 * 1024, Duration::from_secs(1))
+        .await
+        .unwrap();
+    let mut found = Vec::new();
+    while let Some(message) = pulled.next().await.unwrap() {
+        let mut jobs = jobs_of(&message);
+        jobs.retain(|job| job.meta.endpoint == endpoints[0]);
+        found.push(jobs);
+        message.ack().await;
+    }
+    found.retain(|jobs| !jobs.is_empty());
+    found.sort_by_key(Vec::len);
+    let together = ["event_1", "event_2", "event_3"];
+    let together = together.map(|event| samples::job(event, &endpoints[0]));
+    assert_eq!(found, [vec![in_line], together.to_vec()]);
+}
+
+#[tokio::test]
+async fn an_event_for_many_does_not_hold_up_one_for_few() {
+    let (_nats, bus) = crate::start().await;
+    let many =
+        (0..500).map(|number| samples::job("event_1", &samples::endpoint(&number.to_string())));
+    let one = samples::job("event_2", &samples::endpoint("a"));
+    let jobs = many.chain([one.clone()]).map(NewJob::from).collect();
+    bus.publish_jobs(jobs).await.unwrap();
+    let partition = bus
+        .partition(Partition::of(&one.meta.endpoint))
+        .await
+        .unwrap();
+    let mut pulled = partition
+        .pull(600, 1024 * 1024, Duration::from_secs(1))
+        .await
+        .unwrap();
+    while let Some(message) = pulled.next().await.unwrap() {
+        message.ack().await;
+        if jobs_of(&message) == [one.clone()] {
+            assert!(
+                message.stream_sequence() < 10,
+                "{}",
+                message.stream_sequence()
+            );
+            return;
+        }
+    }
+    panic!("the job is not in its partition");
+}
