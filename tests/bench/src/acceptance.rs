@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::latency::Times;
+use crate::pace;
 use crate::producer::{DOORS, Door, Producer};
 use crate::world::{Setup, World};
 
@@ -108,10 +109,7 @@ async fn take_turn(
             let mut times = Vec::new();
             for number in (0..requests).skip(first).step_by(all) {
                 let due = start + step * number;
-                // The timer is late by up to a millisecond: that is ours, and does not count.
-                let idle = Instant::now() < due;
-                tokio::time::sleep_until(due).await;
-                let begun = if idle { Instant::now() } else { due };
+                let begun = pace::wait_until(due).await;
                 producer.send(door, application, payload).await?;
                 times.push(begun.elapsed());
             }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::audience::Audience;
 use crate::checker::{Checker, Counts};
 use crate::latency::Times;
+use crate::pace;
 use crate::producer::{Door, Producer};
 use crate::usage::{Meter, Share, Taken};
 use crate::world::Site;
@@ -120,8 +121,10 @@ impl Load {
                     }
                 }
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let due = pace.map_or_else(Instant::now, |pace| pace.due(number));
-                sleep_until(due).await;
+                let due = match pace {
+                    Some(pace) => pace::wait_until(pace.due(number)).await,
+                    None => Instant::now(),
+                };
                 let application = number as usize % audience.applications.len();
                 let application = &audience.applications[application];
                 let body = body(number, due, &filler);

@@ -18,6 +18,7 @@ mod load;
 mod machine;
 mod neighbours;
 mod numbers;
+mod pace;
 mod peer;
 mod plot;
 mod producer;

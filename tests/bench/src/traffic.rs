@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::http::Connection;
 use crate::latency::Times;
+use crate::pace;
 use crate::receiver::Receiver;
 use crate::usage::{Meter, Taken};
 use crate::world::World;
@@ -116,7 +117,7 @@ impl Traffic {
                     if due.duration_since(begun) > length {
                         return anyhow::Ok(());
                     }
-                    tokio::time::sleep_until(due).await;
+                    let due = pace::wait_until(due).await;
                     traffic.send(&mut connection, number, due).await?;
                     number += CONNECTIONS;
                 }
