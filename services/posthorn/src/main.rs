@@ -15,6 +15,11 @@ mod settings;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// *Source*: a twentieth less processor time for the whole fleet than with glibc's (ARCHITECTURE.md).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// An open-source webhook delivery fleet.
 #[derive(Parser)]

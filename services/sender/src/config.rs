@@ -193,7 +193,7 @@ impl SenderConfig {
         env.check(TIMEOUT_RANGE.contains(&self.timeout), || {
             "POSTHORN_SENDER_TIMEOUT: expected from 100ms to 30s".to_owned()
         });
-        let grace = ProcessConfig::from_env(env).grace;
+        let grace = ProcessConfig::grace(env);
         env.check(grace > self.timeout, || {
             "POSTHORN_GRACE: expected more than POSTHORN_SENDER_TIMEOUT, or requests in flight \
              could not finish"

@@ -26,7 +26,7 @@ pub mod shutdown;
 mod signals;
 pub mod telemetry;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 pub use admin::Admin;
 pub use env::{ConfigError, Env, Secret};
@@ -99,19 +99,44 @@ pub struct ProcessConfig {
     /// `POSTHORN_GRACE`: how long work in flight may take to finish after SIGTERM.
     /// Default [`DEFAULT_GRACE`].
     pub grace: Duration,
+    /// `POSTHORN_WORKER_THREADS`: threads that do the work. Default: half of the processors, or each of them for
+    /// a process that serves people or is a whole fleet.
+    pub worker_threads: usize,
+}
+
+/// How many threads a role has on a machine with so many processors: each of them for a process that serves
+/// people or is a whole fleet, half of them for the others, since roles share machines with each other,
+/// with nats-server and with PostgreSQL.
+///
+/// *Source*: with one thread for each role instead of two, two processors shared by everything delivered 5,209
+/// and 5,596 instead of 4,822 and 5,122 events a second at fan-out 1, for 0.31 and 0.30 instead of 0.33 and
+/// 0.32 core-seconds per 1,000: work that stays on a thread wakes no other.
+fn worker_threads(role: &str, processors: usize) -> usize {
+    match role {
+        "ingest" | "fanout" | "sender" | "recorder" => (processors / 2).max(1),
+        _ => processors,
+    }
 }
 
 impl ProcessConfig {
     /// Reads the settings; mistakes are reported by [`Env::finish`].
-    pub fn from_env(env: &mut Env) -> Self {
+    pub fn from_env(role: &str, env: &mut Env) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = worker_threads(role, processors);
         let config = Self {
             admin_addr: env.socket_addr("POSTHORN_ADMIN_ADDR", DEFAULT_ADMIN_ADDR),
-            grace: env.duration("POSTHORN_GRACE", DEFAULT_GRACE),
+            grace: Self::grace(env),
+            worker_threads: env.number("POSTHORN_WORKER_THREADS", threads, 1..=1_024),
         };
         env.check(!config.grace.is_zero(), || {
             "POSTHORN_GRACE: expected more than 0s, or nothing in flight could ever finish".into()
         });
         config
+    }
+
+    /// Reads how long work in flight may take to finish, alone.
+    pub fn grace(env: &mut Env) -> Duration {
+        env.duration("POSTHORN_GRACE", DEFAULT_GRACE)
     }
 }
 
@@ -123,7 +148,7 @@ mod tests {
     fn a_process_has_usable_defaults() {
         let mut env = Env::from_pairs::<_, &str, &str>([]);
 
-        let config = ProcessConfig::from_env(&mut env);
+        let config = ProcessConfig::from_env("api", &mut env);
 
         env.finish().unwrap();
         assert_eq!(config.admin_addr.to_string(), "0.0.0.0:9071");
@@ -131,10 +156,23 @@ mod tests {
     }
 
     #[test]
+    fn roles_that_share_a_machine_have_half_of_its_processors() {
+        for (role, processors, threads) in [
+            ("sender", 1, 1),
+            ("sender", 2, 1),
+            ("fanout", 16, 8),
+            ("api", 16, 16),
+            ("all", 2, 2),
+        ] {
+            assert_eq!(worker_threads(role, processors), threads, "{role}");
+        }
+    }
+
+    #[test]
     fn a_grace_of_zero_is_refused() {
         let mut env = Env::from_pairs([("POSTHORN_GRACE", "0s")]);
 
-        ProcessConfig::from_env(&mut env);
+        ProcessConfig::from_env("api", &mut env);
 
         assert!(
             env.finish()

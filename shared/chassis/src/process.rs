@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, task::JoinHandle};
+use tokio::{runtime::Builder, task::JoinHandle};
 
 use crate::{
     Admin, BoxError, ConfigError, Context, Env, ProcessConfig, Service, Shutdown, build_info,
@@ -103,7 +103,7 @@ where
     let context = Context::new();
     let settings = Settings::from_env(role, &mut env);
     let telemetry = telemetry::init(&settings, &context.instance);
-    let process = ProcessConfig::from_env(&mut env);
+    let process = ProcessConfig::from_env(role, &mut env);
     let config = read(&mut env);
     if let Err(error) = env.finish() {
         return refuse(role, &error);
@@ -128,7 +128,7 @@ where
 pub fn print_config<C>(role: &'static str, read: impl FnOnce(&mut Env) -> C) -> ExitCode {
     let mut env = Env::from_process();
     Settings::from_env(role, &mut env);
-    ProcessConfig::from_env(&mut env);
+    ProcessConfig::from_env(role, &mut env);
     read(&mut env);
     let mut lines = String::new();
     for (key, value) in env.effective() {
@@ -147,7 +147,7 @@ pub fn print_config<C>(role: &'static str, read: impl FnOnce(&mut Env) -> C) -> 
 pub fn survey_process(env: &mut Env) {
     env.survey(|env| {
         Settings::from_env("survey", env);
-        ProcessConfig::from_env(env);
+        ProcessConfig::from_env("survey", env);
     });
 }
 
@@ -271,7 +271,11 @@ where
     F: Future<Output = Result<S, BoxError>>,
     S: Service,
 {
-    let runtime = Runtime::new().map_err(RunError::Runtime)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(process.worker_threads)
+        .enable_all()
+        .build()
+        .map_err(RunError::Runtime)?;
     let shutdown = context.shutdown.clone();
     // On the heap, since a service's future may be large.
     let life: Pin<Box<dyn Future<Output = Result<usize, RunError>>>> = Box::pin(async {

@@ -185,7 +185,15 @@ impl Outcome {
     /// # Errors
     /// When it is not one that this build knows.
     pub fn decode(message: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(message)
+        // As we write them. Who does not know the kind beforehand must put aside everything before it is
+        // found, which took a fifth of the recorder's time.
+        if message.starts_with(br#"{"kind":"attempt","#) {
+            serde_json::from_slice(message).map(Self::Attempt)
+        } else if message.starts_with(br#"{"kind":"fanout","#) {
+            serde_json::from_slice(message).map(Self::Fanout)
+        } else {
+            serde_json::from_slice(message)
+        }
     }
 
     /// The deterministic `Nats-Msg-Id`: recording the same thing twice stores it once. A decision that

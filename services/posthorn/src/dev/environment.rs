@@ -114,7 +114,7 @@ pub(crate) fn mistakes(own: impl IntoIterator<Item = (String, String)>) -> Vec<S
     Fleet::from_env(&mut env);
     env.survey(|env| {
         DevSettings::from_env(env);
-        posthorn_chassis::ProcessConfig::from_env(env);
+        posthorn_chassis::ProcessConfig::from_env("dev", env);
         posthorn_chassis::telemetry::Settings::from_env("dev", env);
     });
     env.finish()
@@ -146,7 +146,7 @@ mod tests {
         Fleet::from_env(&mut env);
         DevSettings::from_env(&mut env);
         env.survey(|env| {
-            posthorn_chassis::ProcessConfig::from_env(env);
+            posthorn_chassis::ProcessConfig::from_env("dev", env);
             posthorn_chassis::telemetry::Settings::from_env("dev", env);
         });
         env.finish().unwrap();
