@@ -91,24 +91,24 @@ struct Unreadable {
 
 /// What a message brought.
 #[derive(Default)]
-struct Brought {
+pub(crate) struct Brought {
     now: Vec<Arrived>,
     later: Vec<Arrived>,
     unreadable: Vec<Unreadable>,
+    /// The place in EVENTS, which says nothing of what came out of SCHEDULED.
+    place: Option<u64>,
 }
 
 impl Handler {
-    /// Handles one message and settles it.
-    pub async fn handle(&self, message: Message, source: Source) {
-        let brought = Brought::by(&message, source);
-        let place = (source == Source::Events).then(|| message.stream_sequence());
+    /// Handles what one message brought and settles it.
+    pub(crate) async fn handle(&self, message: Message, brought: Brought) {
         // None of the three holds up another.
         let work = join(
             join(
                 self.reject_all(message.subject(), brought.unreadable),
                 self.put_off_all(brought.later),
             ),
-            self.fan_out(brought.now, place),
+            self.fan_out(brought.now, brought.place),
         );
         let ((rejected, put_off), fanned_out) = tokio::select! {
             done = work => done,
@@ -182,8 +182,12 @@ impl Handler {
 }
 
 impl Brought {
-    fn by(message: &Message, source: Source) -> Self {
-        let mut brought = Self::default();
+    /// Reads a message.
+    pub(crate) fn by(message: &Message, source: Source) -> Self {
+        let mut brought = Self {
+            place: (source == Source::Events).then(|| message.stream_sequence()),
+            ..Self::default()
+        };
         let parts = match message.parts() {
             Ok(parts) => parts,
             Err(error) => {
@@ -217,6 +221,11 @@ impl Brought {
         }
         brought
     }
+
+    /// How many events there are to work on.
+    pub(crate) fn len(&self) -> usize {
+        self.now.len() + self.later.len()
+    }
 }
 
 fn process_span(source: Source) -> Span {
@@ -234,7 +243,7 @@ fn process_span(source: Source) -> Span {
 }
 
 /// Tells the server at a steady rhythm that a message is still worked on.
-async fn still_here(message: &Message) -> std::convert::Infallible {
+pub(crate) async fn still_here(message: &Message) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(STILL_HERE).await;
         message.in_progress().await;

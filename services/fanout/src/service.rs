@@ -7,10 +7,10 @@ use posthorn_bus::topology::Reader;
 use posthorn_bus::{Bus, Messages};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{BoxError, Context, Service};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::FanoutConfig;
-use crate::handle::{Handler, Source};
+use crate::handle::{Brought, Handler, Source, still_here};
 use crate::rosters::Rosters;
 
 /// Events taken from the stream ahead of the permits. Few, because nobody tells the server that these
@@ -68,6 +68,7 @@ impl Service for Fanout {
             messages,
             source,
             permits: Arc::clone(&permits),
+            in_flight: self.in_flight,
             shutdown: shutdown.clone(),
         };
         tokio::try_join!(
@@ -84,6 +85,8 @@ struct Pump {
     messages: Messages,
     source: Source,
     permits: Arc<Semaphore>,
+    /// How many permits there are.
+    in_flight: usize,
     shutdown: Shutdown,
 }
 
@@ -95,11 +98,26 @@ impl Pump {
                 message = self.messages.next() => message,
                 () = self.shutdown.requested() => return Ok(()),
             };
-            let (handler, source) = (Arc::clone(&self.handler), self.source);
-            self.shutdown.spawn("event", async move {
-                handler.handle(message, source).await;
-                drop(permit);
+            let brought = Brought::by(&message, self.source);
+            let others = tokio::select! {
+                others = self.permits_for_more(brought.len()) => others?,
+                never = still_here(&message) => match never {},
+                () = self.shutdown.requested() => return Ok(()),
+            };
+            let handler = Arc::clone(&self.handler);
+            self.shutdown.spawn("events", async move {
+                handler.handle(message, brought).await;
+                drop((permit, others));
             });
         }
+    }
+
+    /// A permit for each event of a message but the first, or as many as there may ever be: each of the
+    /// two pumps keeps one.
+    async fn permits_for_more(&self, events: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let most = self.in_flight.saturating_sub(2);
+        let more = events.saturating_sub(1).min(most);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        Arc::clone(&self.permits).acquire_many_owned(more).await
     }
 }

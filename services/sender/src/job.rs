@@ -47,7 +47,7 @@ pub(crate) async fn run(
         drop((hand, room));
         shared.attempts.run(&job, &term).await
     };
-    let ended = share.keep_alive_during(work.instrument(span)).await;
+    let ended = keep_alive_during(share.message(), work.instrument(span)).await;
     let rest = match ended {
         Ok(_) => share.ack().await,
         // Its new owner may have been handed it meanwhile; giving it back would take it away.

@@ -355,7 +355,8 @@ impl Owner {
             return self.ack_again(taken);
         }
         if !self.in_hand.insert(dedup_id) {
-            // The ack of our first copy covers it.
+            // The ack of our first copy covers it. If it came in another message, that comes again, when
+            // this has ended.
             return;
         }
         if taken.job.meta.bulk {
@@ -395,7 +396,7 @@ impl Owner {
 
     async fn keep_queued_alive(&self) {
         for taken in self.lanes.queued_jobs() {
-            taken.share.in_progress().await;
+            taken.share.message().in_progress().await;
         }
     }
 
@@ -409,7 +410,9 @@ impl Owner {
             if self.tenure.term().is_valid() {
                 let Taken { share, job, .. } = *taken;
                 if let Some(rest) = share.give_back(&job, Duration::ZERO).await {
-                    rest.store(&self.shared.bus).await;
+                    let bus = self.shared.bus.clone();
+                    let storing = async move { rest.store(&bus).await };
+                    self.shared.shutdown.spawn("store rest", storing);
                 }
             }
         }

@@ -58,17 +58,13 @@ impl Share {
         (0..count).map(|_| Self(Arc::clone(&whole))).collect()
     }
 
-    /// Tells the server that the work on the message goes on.
-    pub(crate) async fn in_progress(&self) {
-        self.0.message.in_progress().await;
-    }
-
-    /// Runs `work` while telling the server now and then that we still have the message.
-    pub(crate) async fn keep_alive_during<T>(&self, work: impl Future<Output = T>) -> T {
-        crate::job::keep_alive_during(&self.0.message, work).await
+    /// The message that it is a share of.
+    pub(crate) fn message(&self) -> &Message {
+        &self.0.message
     }
 
     /// Its job has ended, and everything that follows is stored.
+    #[must_use = "what is left of the message is to be stored"]
     pub(crate) async fn ack(self) -> Option<Rest> {
         let close = self.0.with(State::end);
         self.close(close).await

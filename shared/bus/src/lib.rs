@@ -18,10 +18,11 @@
 //! - [`trace_context`]: one trace per event, carried in message headers.
 //!
 //! # Guarantee
-//! Every publish carries a deterministic `Nats-Msg-Id` and returns `Ok` only after the server's
-//! publish ack: the message is then in the stream's store (and on disk, where the server runs with
-//! `sync_interval: always`). Dying right after loses nothing; repeating the publish stores nothing
-//! new within the stream's duplicate window.
+//! Every publish returns `Ok` only after the server's publish ack: the message is then in the stream's
+//! store (and on disk, where the server runs with `sync_interval: always`). Dying right after loses
+//! nothing. What is alone in its message, and jobs however they travel, have a deterministic
+//! `Nats-Msg-Id`, so that repeating the publish stores nothing new within the stream's duplicate window;
+//! events and outcomes that share a message are recognised by those who read them.
 
 pub mod backlog;
 mod config;

@@ -121,10 +121,11 @@ async fn run(
         };
         let mut batch = Batch::of(first);
         while let Ok(waiting) = queue.try_recv() {
-            if let Err(too_much) = batch.add(waiting, most) {
-                left_over = Some(too_much);
+            if !batch.has_room(&waiting, most) {
+                left_over = Some(waiting);
                 break;
             }
+            batch.add(waiting);
         }
         let patience = if left_over.is_some() {
             Duration::ZERO
@@ -159,15 +160,14 @@ impl Batch {
         }
     }
 
-    /// Adds a part, or gives it back if the message would become larger than `most`.
-    fn add(&mut self, waiting: Waiting, most: usize) -> Result<(), Waiting> {
-        let bytes = self.bytes + 1 + waiting.part.frame.len();
-        if bytes > most {
-            return Err(waiting);
-        }
-        self.bytes = bytes;
+    /// Whether the message would have `most` bytes at the most with this part, too.
+    fn has_room(&self, waiting: &Waiting, most: usize) -> bool {
+        self.bytes + 1 + waiting.part.frame.len() <= most
+    }
+
+    fn add(&mut self, waiting: Waiting) {
+        self.bytes += 1 + waiting.part.frame.len();
         self.waiting.push(waiting);
-        Ok(())
     }
 
     async fn publish(self, kind: Kind, jetstream: &jetstream::Context) {
@@ -230,14 +230,12 @@ mod tests {
     #[test]
     fn a_message_holds_so_many_bytes_and_a_larger_part_alone() {
         let mut batch = Batch::of(waiting(40));
-        assert!(batch.add(waiting(40), 100).is_ok());
-        assert!(
-            batch.add(waiting(19), 100).is_err(),
-            "with what divides them"
-        );
-        assert!(batch.add(waiting(18), 100).is_ok());
+        batch.add(waiting(40));
+        assert!(!batch.has_room(&waiting(19), 100), "with what divides them");
+        assert!(batch.has_room(&waiting(18), 100));
+        batch.add(waiting(18));
         assert_eq!(batch.bytes, 100);
-        assert!(Batch::of(waiting(500)).add(waiting(1), 100).is_err());
+        assert!(!Batch::of(waiting(500)).has_room(&waiting(1), 100));
     }
 
     #[test]
