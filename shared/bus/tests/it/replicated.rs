@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_event_schema::{DeliveryJob, Partition};
 use posthorn_harness::TestNatsCluster;
@@ -23,9 +24,12 @@ async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
     bus.ensure(&Role::ALL).await.unwrap();
     let endpoint = samples::endpoint("a");
     let jobs = (0..JOBS).map(|n| samples::job(&format!("event_{n}"), &endpoint));
-    bus.publish_jobs(jobs.map(Into::into).collect())
-        .await
-        .unwrap();
+    let jobs: Vec<DeliveryJob> = jobs.collect();
+    // Each in a message of its own.
+    let published = jobs.iter().map(|job| bus.publish_job(job));
+    for stored in join_all(published).await {
+        stored.unwrap();
+    }
 
     let partition = bus.partition(Partition::of(&endpoint)).await.unwrap();
     let (mut came, mut again) = (BTreeSet::new(), 0);
