@@ -44,7 +44,7 @@ pub struct SenderConfig {
     pub queue_bytes: usize,
     /// How long the circuit breaker of an endpoint is open at first; zero = there is none.
     pub breaker_open: Duration,
-    /// Jobs that one partition takes ahead of deciding on them.
+    /// Messages of jobs that one partition takes ahead of deciding on them.
     pub pull_window: usize,
     /// The waits between attempts, unless an endpoint has its own.
     pub retry_schedule: RetrySchedule,

@@ -4,6 +4,7 @@
 //! outside runs in a task of its own, so nothing that takes time holds up the partition.
 
 mod ended;
+mod offer;
 mod start;
 
 use std::collections::HashSet;
@@ -14,22 +15,22 @@ use posthorn_bus::Bus;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
 use posthorn_event_schema::subject::{Lane, Rank, WaitingSubject};
-use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp, Trigger};
+use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::attempt::{Attempts, Ended, Kept, OUR_FAILURE_PAUSE};
 use crate::job::KEEP_ALIVE;
-use crate::lanes::{Finish, Head, Lanes, Limits, Offer, Origin};
+use crate::lanes::{Finish, Head, Lanes, Limits, Origin};
 use crate::lease::Tenure;
 use crate::memory::Memory;
 use crate::ordered::{self, Line, Moved, Ordered};
 use crate::pace::Pace;
 use crate::places::Places;
-use crate::report::{Came, Happened, Report, Taken};
+use crate::report::{Happened, Report, Taken};
 use crate::room::{Queue, Rooms};
 use crate::slots::Slots;
-use crate::{grants, intake, parking};
+use crate::{grants, intake};
 
 use ended::LastEnded;
 
@@ -322,76 +323,6 @@ impl Owner {
                 self.park(taken, Lane::Next);
             }
         }
-    }
-
-    /// A message came. Its jobs are all of one endpoint, and what keeps an order is moved as it stands in
-    /// the stream.
-    fn came(&mut self, came: Came) {
-        let Some((_, first)) = came.jobs.first() else {
-            return;
-        };
-        if self.tenure.is_over() {
-            return;
-        }
-        if !first.meta.bulk {
-            self.shared.pace.fresh_came();
-        }
-        let (endpoint, key) = (first.meta.endpoint.clone(), first.meta.line);
-        if let Some(line) = self.line(&endpoint, key) {
-            if self.ordered.came(&line, came.message.into_receipt()) {
-                self.move_jobs(&line, Duration::ZERO);
-            }
-            return;
-        }
-        for taken in came.divide() {
-            self.offer(taken);
-        }
-    }
-
-    fn offer(&mut self, mut taken: Box<Taken>) {
-        let endpoint = taken.job.meta.endpoint.clone();
-        let dedup_id = taken.job.meta.dedup_id();
-        if self.last_ended.contains(&dedup_id) {
-            return self.ack_again(taken);
-        }
-        if !self.in_hand.insert(dedup_id) {
-            // The ack of our first copy covers it. If it came in another message, that comes again, when
-            // this has ended.
-            return;
-        }
-        if taken.job.meta.bulk {
-            return self.park(taken, Lane::Replay);
-        }
-        taken.room = self.shared.memory.room_to_wait();
-        let room = taken.room.is_some();
-        if room {
-            taken.hand = None;
-        }
-        let meta = &taken.job.meta;
-        let rate = self.shared.attempts.rate(&meta.application, &endpoint);
-        self.lanes.set_rate(&endpoint, rate);
-        if meta.trigger == Trigger::Manual {
-            self.lanes.ask_for_probe(&endpoint, now());
-        }
-        if let Offer::Park(taken) = self.lanes.offer(&endpoint, taken, room, now()) {
-            self.park(taken, Lane::Next);
-        }
-    }
-
-    /// Acks a job that ended already.
-    fn ack_again(&mut self, taken: Box<Taken>) {
-        let bus = self.shared.bus.clone();
-        self.shared.shutdown.spawn("ack again", async move {
-            if let Some(rest) = taken.share.ack().await {
-                rest.store(&bus).await;
-            }
-        });
-    }
-
-    fn park(&mut self, taken: Box<Taken>, lane: Lane) {
-        self.running += 1;
-        let parking = parking::park(Arc::clone(&self.shared), taken, lane, self.report.clone());
-        self.shared.shutdown.spawn("park", parking);
     }
 
     async fn keep_queued_alive(&self) {

@@ -3,6 +3,7 @@
 //! An event that may be published again must be recognised then, so it travels alone, under its own
 //! `Nats-Msg-Id`. One that is not, because no key stands for it, may share a message with others.
 
+use posthorn_chassis::telemetry;
 use posthorn_event_schema::batch::{self, Part};
 use posthorn_event_schema::{Event, subject};
 use tracing::{Instrument, Span};
@@ -64,7 +65,11 @@ impl Bus {
     }
 }
 
+/// The span of sending an event, or, where nobody takes spans, what it follows from.
 fn send_span(event: &Event) -> Span {
+    if !telemetry::exports_spans() {
+        return Span::current();
+    }
     tracing::info_span!(
         "send",
         otel.name = "send events",

@@ -19,6 +19,7 @@ mod span_fields;
 mod trace_ids;
 mod traces;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::{global, trace::TracerProvider};
@@ -47,6 +48,16 @@ const OUR_CRATES: &str = "posthorn";
 const QUIET: &str = "h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info,\
                      opentelemetry=warn,opentelemetry_sdk=warn";
 
+/// Whether anybody takes our spans.
+static EXPORTS: AtomicBool = AtomicBool::new(false);
+
+/// Whether spans of this process go to a collector. Where they do not, a span that would tell nothing but its own
+/// duration need not be made: what is sent from inside belongs to the span around it.
+#[must_use]
+pub fn exports_spans() -> bool {
+    EXPORTS.load(Ordering::Relaxed)
+}
+
 /// Keeps telemetry going, and flushes it at the end.
 ///
 /// Dropping it without [`Self::shutdown`] may lose the spans of the last seconds.
@@ -64,6 +75,7 @@ pub struct TelemetryGuard {
 pub fn init(settings: &Settings, instance: &str) -> TelemetryGuard {
     global::set_text_map_propagator(TraceContextPropagator::new());
     let (traces, trouble) = Traces::start(settings, instance);
+    EXPORTS.store(traces.exports(), Ordering::Relaxed);
     let logs = LogLayer::to_stdout(settings).with_filter(log_filter(settings));
     let installed = tracing_subscriber::registry()
         .with(span_layer(&traces, settings))
