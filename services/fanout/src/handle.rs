@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::topology::ACK_WAIT;
 use posthorn_bus::{Bus, BusError, Message, PublishError, Refused, trace_context};
@@ -117,7 +116,7 @@ impl Handler {
         match rejected.and(put_off).and(fanned_out) {
             Ok(()) => message.ack().await,
             Err(error) => {
-                let error = posthorn_chassis::error_chain::chain(&error);
+                let error = error_chain::chain(&error);
                 tracing::warn!(error, "events not fanned out, they stay in the stream");
                 message.give_back(RETRY_PAUSE).await;
             }

@@ -13,7 +13,7 @@ use crate::FanoutConfig;
 use crate::handle::{Brought, Handler, Source, still_here};
 use crate::rosters::Rosters;
 
-/// Events taken from the stream ahead of the permits. Few, because nobody tells the server that these
+/// Messages taken from the stream ahead of the permits. Few, because nobody tells the server that these
 /// are still here: those that wait longer than the ack wait are handed out a second time. Not fewer,
 /// because a pull brings no more than these: with 16, a machine short of processor time fanned out
 /// half as many events as with 128.

@@ -28,7 +28,7 @@ const JOB_METADATA: usize = 1024;
 /// Jobs in one message. A sender that dies repeats what shares a message with a delivery in flight, and
 /// an endpoint has 32 of these at most.
 const JOBS_TOGETHER: usize = 32;
-/// Bytes of jobs in one message, a larger single one excepted.
+/// Bytes of jobs in one message, a larger single one excepted; a quarter of what NATS carries, if that is less.
 const BYTES_TOGETHER: usize = 64 * 1024;
 
 /// A delivery to be stored in JOBS.
@@ -70,7 +70,8 @@ impl Bus {
     /// [`NotStored`] with the jobs whose ack did not come. After a first failure no further message
     /// is begun, so that a server that is away costs one time-out and not one per job.
     pub async fn publish_jobs(&self, jobs: Vec<NewJob>) -> Result<(), NotStored> {
-        let mut to_come = messages(jobs).into_iter();
+        let most = BYTES_TOGETHER.min(self.max_message_bytes() / 4);
+        let mut to_come = messages(jobs, most).into_iter();
         let mut under_way = FuturesUnordered::new();
         let mut failed = Vec::new();
         let mut first_cause = None;
@@ -179,7 +180,8 @@ fn send_span(cause: &Span, job: &DeliveryJob) -> Span {
 }
 
 fn size(new: &NewJob) -> usize {
-    new.job.body.len() + JOB_METADATA
+    let callback = new.job.meta.callback.as_ref().map_or(0, String::len);
+    new.job.body.len() + callback + JOB_METADATA
 }
 
 /// A message in the making.
@@ -193,7 +195,7 @@ struct Draft {
 /// Divides jobs among messages: those of one endpoint go together, in their order, unless they stand in
 /// lines of their own. First jobs of events go before second ones: an event with a thousand of them must
 /// not hold up another that has one.
-fn messages(jobs: Vec<NewJob>) -> Vec<Vec<NewJob>> {
+fn messages(jobs: Vec<NewJob>, most_bytes: usize) -> Vec<Vec<NewJob>> {
     let event = |new: &NewJob| new.job.meta.event.clone();
     let first = jobs.first().map(event);
     if jobs
@@ -211,7 +213,7 @@ fn messages(jobs: Vec<NewJob>) -> Vec<Vec<NewJob>> {
         let alone = new.job.meta.line.is_some();
         let endpoint = &new.job.meta.endpoint;
         let draft = open.get(endpoint).map(|place| &mut drafts[*place]);
-        match draft.filter(|draft| !alone && draft.has_room(&new)) {
+        match draft.filter(|draft| !alone && draft.has_room(&new, most_bytes)) {
             Some(draft) => draft.add(new),
             None => {
                 if !alone {
@@ -234,8 +236,8 @@ impl Draft {
         }
     }
 
-    fn has_room(&self, new: &NewJob) -> bool {
-        self.jobs.len() < JOBS_TOGETHER && self.bytes + size(new) <= BYTES_TOGETHER
+    fn has_room(&self, new: &NewJob, most_bytes: usize) -> bool {
+        self.jobs.len() < JOBS_TOGETHER && self.bytes + size(new) <= most_bytes
     }
 
     fn add(&mut self, new: NewJob) {

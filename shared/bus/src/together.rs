@@ -155,18 +155,18 @@ struct Batch {
 impl Batch {
     fn of(first: Waiting) -> Self {
         Self {
-            bytes: first.part.frame.len(),
+            bytes: first.part.bytes_in_batch(),
             waiting: vec![first],
         }
     }
 
     /// Whether the message would have `most` bytes at the most with this part, too.
     fn has_room(&self, waiting: &Waiting, most: usize) -> bool {
-        self.bytes + 1 + waiting.part.frame.len() <= most
+        self.bytes + waiting.part.bytes_in_batch() <= most
     }
 
     fn add(&mut self, waiting: Waiting) {
-        self.bytes += 1 + waiting.part.frame.len();
+        self.bytes += waiting.part.bytes_in_batch();
         self.waiting.push(waiting);
     }
 
@@ -229,13 +229,22 @@ mod tests {
 
     #[test]
     fn a_message_holds_so_many_bytes_and_a_larger_part_alone() {
-        let mut batch = Batch::of(waiting(40));
-        batch.add(waiting(40));
-        assert!(!batch.has_room(&waiting(19), 100), "with what divides them");
-        assert!(batch.has_room(&waiting(18), 100));
-        batch.add(waiting(18));
-        assert_eq!(batch.bytes, 100);
-        assert!(!Batch::of(waiting(500)).has_room(&waiting(1), 100));
+        let most = 1_000;
+        let mut batch = Batch::of(waiting(400));
+        let left = most - batch.bytes;
+        let beside = waiting(0).part.bytes_in_batch();
+        assert!(!batch.has_room(&waiting(left - beside + 1), most));
+        let last = waiting(left - beside);
+        assert!(batch.has_room(&last, most));
+        batch.add(last);
+        assert_eq!(batch.bytes, most);
+        let mut traced = waiting(0);
+        traced.part.trace.tracestate = Some("x".repeat(most));
+        assert!(
+            !Batch::of(waiting(0)).has_room(&traced, most),
+            "its trace counts"
+        );
+        assert!(!Batch::of(waiting(5_000)).has_room(&waiting(1), most));
     }
 
     #[test]

@@ -28,12 +28,21 @@ pub fn inject_from(span: &Span, headers: &mut HeaderMap) {
     });
 }
 
+/// A `tracestate` that is longer does not travel in a message that carries several: its length is the
+/// producer's choice, and the message is not theirs alone. *Source*: W3C Trace Context, which asks to propagate
+/// at least so many characters.
+const LONGEST_SHARED_TRACESTATE: usize = 512;
+
 /// A span's context, for a message that carries several.
 #[must_use]
 pub fn of_span(span: &Span) -> TraceHeaders {
     let mut headers = HeaderMap::new();
     inject_from(span, &mut headers);
-    of_headers(Some(&headers))
+    let mut trace = of_headers(Some(&headers));
+    trace.tracestate = trace
+        .tracestate
+        .filter(|state| state.len() <= LONGEST_SHARED_TRACESTATE);
+    trace
 }
 
 /// The context in message headers.

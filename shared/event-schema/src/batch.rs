@@ -15,8 +15,8 @@ use crate::{FrameError, SchemaVersion};
 /// What the first line of a batch begins with, and the metadata of no frame: those begin with `{"v":`.
 const BEGINNING: &[u8] = br#"{"batch":"#;
 
-/// What the first line takes for each frame that brings no trace along, in bytes, about.
-const ENTRY_BYTES: usize = 96;
+/// What the first line takes for each frame at the most, beside the value of its `tracestate`, in bytes.
+const ENTRY_BYTES: usize = 128;
 
 /// Where a message belongs to in a trace. *Source*: W3C Trace Context.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,16 @@ pub struct Part {
     pub trace: TraceHeaders,
     /// Its bytes, as [`frame`](crate::frame) describes them.
     pub frame: Bytes,
+}
+
+impl Part {
+    /// What it takes of a batch at the most, in bytes. The length of a `tracestate` is its producer's choice,
+    /// and JSON may write each of its characters as two.
+    #[must_use]
+    pub fn bytes_in_batch(&self) -> usize {
+        let tracestate = self.trace.tracestate.as_ref().map_or(0, String::len);
+        self.frame.len() + ENTRY_BYTES + 2 * tracestate
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,8 +80,7 @@ pub fn join(parts: &[Part]) -> Bytes {
         batch: parts.iter().map(entry).collect(),
         version: SchemaVersion,
     };
-    let frames: usize = parts.iter().map(|part| part.frame.len()).sum();
-    let room = parts.len() * ENTRY_BYTES + BEGINNING.len() + frames;
+    let room = parts.iter().map(Part::bytes_in_batch).sum::<usize>() + ENTRY_BYTES;
     let mut message = BytesMut::with_capacity(room).writer();
     serde_json::to_writer(&mut message, &head).expect("lengths are always representable in JSON");
     let mut message = message.into_inner();
@@ -172,6 +181,18 @@ mod tests {
     fn a_batch_of_a_version_that_is_not_known_is_refused() {
         let newer = Bytes::from_static(b"{\"batch\":[{\"len\":1}],\"v\":2}\na");
         assert!(matches!(split(&newer), Err(FrameError::Metadata(_))));
+    }
+
+    #[test]
+    fn a_batch_is_no_larger_than_its_parts_say() {
+        let trace = TraceHeaders {
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+            tracestate: Some("a=\"\"\"".repeat(1_000)),
+        };
+        let frame = Bytes::from(vec![b'x'; 100_000]);
+        let parts = vec![Part { trace, frame }; 9];
+        let said: usize = parts.iter().map(Part::bytes_in_batch).sum();
+        assert!(join(&parts).len() <= said + BEGINNING.len());
     }
 
     proptest! {
