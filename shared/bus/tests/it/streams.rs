@@ -88,7 +88,9 @@ async fn an_event_published_twice_is_stored_once_and_read_by_both_readers() {
 
     for reader in [Reader::Fanout, Reader::RecorderEvents] {
         let mut messages = bus.messages(reader, 10).await.unwrap();
-        let batch = messages.next_batch(10, Duration::from_millis(200)).await;
+        let batch = messages
+            .next_batch(10, usize::MAX, Duration::from_millis(200))
+            .await;
         assert_eq!(batch.len(), 1, "{reader:?}");
         assert_eq!(Event::decode(batch[0].payload()).unwrap(), event);
         assert_eq!(batch[0].stream_sequence(), first.sequence);

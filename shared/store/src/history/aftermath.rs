@@ -7,7 +7,7 @@
 //! *Not guaranteed*: order between batches. A failure that is written after a success which came a
 //! moment later begins a streak that is too old by that moment, which is nothing beside days.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use posthorn_event_schema::{AttemptRecord, Outcome, Progress, Timestamp, Trigger};
@@ -82,16 +82,17 @@ impl Notice {
 }
 
 impl<'a> Aftermath<'a> {
-    /// Looks at the attempts among `outcomes` whose ids are in `new`.
-    pub(super) fn of(outcomes: &'a [Outcome], mut new: HashSet<String>) -> Self {
-        let mut attempts: Vec<&AttemptRecord> = Vec::new();
-        for outcome in outcomes {
-            if let Outcome::Attempt(attempt) = outcome
-                && new.remove(attempt.id.as_str())
-            {
-                attempts.push(attempt);
-            }
-        }
+    /// Looks at the attempts among `outcomes` that are new; `new` says of each attempt, in their order,
+    /// whether it is.
+    pub(super) fn of(outcomes: &'a [Outcome], new: &[bool]) -> Self {
+        let attempts = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Attempt(attempt) => Some(attempt),
+            Outcome::Fanout(_) | Outcome::Cancelled(_) => None,
+        });
+        let mut attempts: Vec<&AttemptRecord> = attempts
+            .zip(new)
+            .filter_map(|(attempt, new)| new.then_some(attempt))
+            .collect();
         attempts.sort_by_key(|attempt| ended_at(attempt));
         let mut aftermath = Self::default();
         for attempt in attempts {

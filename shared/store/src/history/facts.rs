@@ -7,7 +7,7 @@
 
 use posthorn_event_schema::{
     ApplicationId, AttemptId, AttemptNumber, AttemptRecord, DeliveryCancelled, DeliveryId,
-    EndpointId, EventId, EventType, FanoutVerdict, Timestamp, Trigger,
+    EndpointId, EventId, EventType, FanoutVerdict, Progress, Timestamp, Trigger,
 };
 
 use super::DeliveryState;
@@ -80,6 +80,16 @@ impl<'a> DeliveryFacts<'a> {
             attempts: 0,
             last: None,
         }
+    }
+
+    /// Whether it is all there is to say of a delivery that succeeded at once: its decision and its first
+    /// attempt. Unless it is written again, no row of it is there yet.
+    pub(crate) fn is_whole(&self) -> bool {
+        let succeeded = |attempt: &AttemptRecord| attempt.progress == Progress::Delivered;
+        self.decided_at.is_some()
+            && self.cancelled.is_none()
+            && self.attempts == 1
+            && self.last.is_some_and(succeeded)
     }
 
     /// Adds what another piece knows of the same delivery.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use posthorn_event_schema::{AttemptRecord, Timestamp};
+use posthorn_event_schema::{AttemptRecord, EventMeta, Timestamp};
 use time::OffsetDateTime;
 
 use super::DeliveryState;
@@ -29,29 +29,42 @@ const MINUTE_MICROS: i64 = 60_000_000;
 /// The class of everything longer than 38 hours.
 const LAST_CLASS: i16 = 109;
 
-/// What attempts have in common that are counted together.
+/// What attempts, or accepted events, have in common that are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Counted<'a> {
     application: &'a str,
     endpoint: &'a str,
-    /// When they began, in whole minutes.
+    /// When they began or were accepted, in whole minutes.
     minute: Timestamp,
     kind: i16,
     latency: i16,
 }
 
 impl<'a> Counted<'a> {
+    pub(super) fn accepted(event: &'a EventMeta) -> Self {
+        Self {
+            application: event.application.as_str(),
+            endpoint: "",
+            minute: minute_of(event.accepted_at),
+            kind: 0,
+            latency: 0,
+        }
+    }
+
     pub(super) fn of(attempt: &'a AttemptRecord) -> Self {
-        let micros = attempt.started_at.as_unix_micros();
-        let minute = micros - micros.rem_euclid(MINUTE_MICROS);
         Self {
             application: attempt.application.as_str(),
             endpoint: attempt.endpoint.as_str(),
-            minute: Timestamp::from_unix_micros(minute),
+            minute: minute_of(attempt.started_at),
             kind: DeliveryState::of(attempt.progress).code(),
             latency: latency_class(attempt.duration_ms),
         }
     }
+}
+
+fn minute_of(at: Timestamp) -> Timestamp {
+    let micros = at.as_unix_micros();
+    Timestamp::from_unix_micros(micros - micros.rem_euclid(MINUTE_MICROS))
 }
 
 /// The class of a duration: four to each doubling, so a class is 19 % wide.

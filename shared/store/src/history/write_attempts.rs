@@ -1,117 +1,121 @@
-//! Writing attempts.
+//! Attempts, as rows of history.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use posthorn_event_schema::{AttemptRecord, Progress};
 use time::{Date, OffsetDateTime};
+use tokio_postgres::types::{ToSql, Type};
 
 use super::DeliveryState;
-use crate::StoreError;
-use crate::column::{clean, get, trigger_code};
-use crate::pool::{Params, Transaction};
+use crate::append::Row;
+use crate::column::{clean, trigger_code};
 
-const INSERT: &str = "
-    INSERT INTO attempts (started_at, next_attempt_at, duration_ms, day, number, status, state,
-                          trigger, truncated, application_id, event_id, id, endpoint_id,
-                          delivery_id, event_type, failure, trace_id, url, response, headers, wish)
-    SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[],
-                         $6::int[], $7::smallint[], $8::smallint[], $9::bool[], $10::text[],
-                         $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-                         $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
-                         $21::text[])
-    ON CONFLICT DO NOTHING RETURNING id";
-
-/// Attempts, column by column, as `unnest` takes them.
-#[derive(Default)]
-pub(super) struct AttemptColumns<'a> {
-    started_at: Vec<OffsetDateTime>,
-    next_attempt_at: Vec<Option<OffsetDateTime>>,
-    duration_ms: Vec<i64>,
-    days: Vec<Date>,
-    numbers: Vec<i32>,
-    statuses: Vec<Option<i32>>,
-    states: Vec<i16>,
-    triggers: Vec<i16>,
-    truncated: Vec<bool>,
-    applications: Vec<&'a str>,
-    events: Vec<&'a str>,
-    ids: Vec<&'a str>,
-    endpoints: Vec<&'a str>,
-    deliveries: Vec<&'a str>,
-    event_types: Vec<&'a str>,
-    failures: Vec<Option<&'static str>>,
-    trace_ids: Vec<Option<Cow<'a, str>>>,
-    urls: Vec<Cow<'a, str>>,
-    responses: Vec<Cow<'a, str>>,
-    headers: Vec<Option<String>>,
-    wishes: Vec<Option<&'static str>>,
+/// An attempt, as its row.
+pub(super) struct AttemptRow<'a> {
+    started_at: OffsetDateTime,
+    next_attempt_at: Option<OffsetDateTime>,
+    duration_ms: i64,
+    day: Date,
+    number: i32,
+    status: Option<i32>,
+    state: i16,
+    trigger: i16,
+    truncated: bool,
+    application: &'a str,
+    event: &'a str,
+    id: &'a str,
+    endpoint: &'a str,
+    delivery: &'a str,
+    event_type: &'a str,
+    failure: Option<&'static str>,
+    trace_id: Option<Cow<'a, str>>,
+    url: Cow<'a, str>,
+    response: Cow<'a, str>,
+    headers: Option<String>,
+    wish: Option<&'static str>,
 }
 
-impl<'a> AttemptColumns<'a> {
-    pub(super) fn push(&mut self, day: Date, attempt: &'a AttemptRecord) {
-        self.started_at.push(attempt.started_at.to_date_time());
-        self.next_attempt_at.push(next_attempt_at(attempt));
-        self.duration_ms
-            .push(i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX));
-        self.days.push(day);
-        self.numbers.push(i32::from(attempt.attempt.get()));
-        self.statuses.push(attempt.response.status.map(i32::from));
-        self.states.push(DeliveryState::of(attempt.progress).code());
-        self.triggers.push(trigger_code(attempt.trigger));
-        self.truncated.push(attempt.response.truncated);
-        self.applications.push(attempt.application.as_str());
-        self.events.push(attempt.event.as_str());
-        self.ids.push(attempt.id.as_str());
-        self.endpoints.push(attempt.endpoint.as_str());
-        self.deliveries.push(attempt.delivery.as_str());
-        self.event_types.push(attempt.event_type.as_str());
-        self.failures
-            .push(attempt.failure.map(|class| class.as_str()));
-        self.trace_ids.push(attempt.trace_id.as_deref().map(clean));
-        self.urls.push(clean(&attempt.url));
-        self.responses.push(clean(&attempt.response.text));
+impl<'a> AttemptRow<'a> {
+    pub(super) fn of(day: Date, attempt: &'a AttemptRecord) -> Self {
         // As JSON, where a NUL is written in other characters.
         let headers = attempt.headers.as_ref();
-        self.headers
-            .push(headers.and_then(|headers| serde_json::to_string(headers).ok()));
-        self.wishes
-            .push(attempt.wish.map(|wish| wish.asks.as_str()));
-    }
-
-    /// Inserts them and returns the ids of those that were not there before.
-    pub(super) async fn insert(
-        &self,
-        transaction: &mut Transaction<'_>,
-    ) -> Result<HashSet<String>, StoreError> {
-        if self.ids.is_empty() {
-            return Ok(HashSet::new());
+        let headers = headers.and_then(|headers| serde_json::to_string(headers).ok());
+        Self {
+            started_at: attempt.started_at.to_date_time(),
+            next_attempt_at: next_attempt_at(attempt),
+            duration_ms: i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX),
+            day,
+            number: i32::from(attempt.attempt.get()),
+            status: attempt.response.status.map(i32::from),
+            state: DeliveryState::of(attempt.progress).code(),
+            trigger: trigger_code(attempt.trigger),
+            truncated: attempt.response.truncated,
+            application: attempt.application.as_str(),
+            event: attempt.event.as_str(),
+            id: attempt.id.as_str(),
+            endpoint: attempt.endpoint.as_str(),
+            delivery: attempt.delivery.as_str(),
+            event_type: attempt.event_type.as_str(),
+            failure: attempt.failure.map(|class| class.as_str()),
+            trace_id: attempt.trace_id.as_deref().map(clean),
+            url: clean(&attempt.url),
+            response: clean(&attempt.response.text),
+            headers,
+            wish: attempt.wish.map(|wish| wish.asks.as_str()),
         }
-        let params: Params<'_> = &[
+    }
+}
+
+impl Row for AttemptRow<'_> {
+    const TABLE: &'static str = "attempts";
+    const COLUMNS: &'static [(&'static str, Type)] = &[
+        ("started_at", Type::TIMESTAMPTZ),
+        ("next_attempt_at", Type::TIMESTAMPTZ),
+        ("duration_ms", Type::INT8),
+        ("day", Type::DATE),
+        ("number", Type::INT4),
+        ("status", Type::INT4),
+        ("state", Type::INT2),
+        ("trigger", Type::INT2),
+        ("truncated", Type::BOOL),
+        ("application_id", Type::TEXT),
+        ("event_id", Type::TEXT),
+        ("id", Type::TEXT),
+        ("endpoint_id", Type::TEXT),
+        ("delivery_id", Type::TEXT),
+        ("event_type", Type::TEXT),
+        ("failure", Type::TEXT),
+        ("trace_id", Type::TEXT),
+        ("url", Type::TEXT),
+        ("response", Type::TEXT),
+        ("headers", Type::TEXT),
+        ("wish", Type::TEXT),
+    ];
+
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
             &self.started_at,
             &self.next_attempt_at,
             &self.duration_ms,
-            &self.days,
-            &self.numbers,
-            &self.statuses,
-            &self.states,
-            &self.triggers,
+            &self.day,
+            &self.number,
+            &self.status,
+            &self.state,
+            &self.trigger,
             &self.truncated,
-            &self.applications,
-            &self.events,
-            &self.ids,
-            &self.endpoints,
-            &self.deliveries,
-            &self.event_types,
-            &self.failures,
-            &self.trace_ids,
-            &self.urls,
-            &self.responses,
+            &self.application,
+            &self.event,
+            &self.id,
+            &self.endpoint,
+            &self.delivery,
+            &self.event_type,
+            &self.failure,
+            &self.trace_id,
+            &self.url,
+            &self.response,
             &self.headers,
-            &self.wishes,
-        ];
-        let rows = transaction.query(INSERT, params).await?;
-        rows.iter().map(|row| get(row, "id")).collect()
+            &self.wish,
+        ]
     }
 }
 

@@ -1,17 +1,18 @@
 //! Writing deliveries: `DeliveryFacts::merge` once more, in SQL, against what is stored.
 //!
+//! A delivery that succeeded at once needs none of it: its row is [new](super::facts::DeliveryFacts::is_whole).
+//!
 //! Those that wait stand in `waiting_deliveries` as well. It is brought up to date by a statement of
 //! its own: once the rows of `deliveries` are locked, it sees what other writers of them left there.
 
-use posthorn_event_schema::Timestamp;
 use time::{Date, OffsetDateTime};
 use tokio_postgres::Row;
 
 use super::DeliveryState;
-use super::facts::DeliveryFacts;
-use super::write_attempts::next_attempt_at;
+use super::delivery_row::DeliveryRow;
 use crate::StoreError;
-use crate::column::{get, trigger_code};
+use crate::append::{Expected, append};
+use crate::column::get;
 use crate::pool::{Params, Transaction};
 
 const UPSERT: &str = "
@@ -65,9 +66,49 @@ const WAIT: &str = "
         next_attempt_at = excluded.next_attempt_at, accepted_at = excluded.accepted_at,
         attempts = excluded.attempts, event_type = excluded.event_type";
 
+/// Writes deliveries, which come in the key's order.
+///
+/// # Errors
+/// As [`append`].
+pub(super) async fn write(
+    rows: &[DeliveryRow<'_>],
+    expected: Expected,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), StoreError> {
+    let (new, others): (Vec<_>, Vec<_>) = rows
+        .iter()
+        .partition(|row| row.is_whole && expected == Expected::New);
+    append(&new, expected, transaction).await?;
+    upsert(&others, transaction).await
+}
+
+async fn upsert(
+    rows: &[&DeliveryRow<'_>],
+    transaction: &mut Transaction<'_>,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let written = DeliveryColumns::of(rows).upsert(transaction).await?;
+    let mut ended = Keys::default();
+    let mut waiting = WaitingColumns::default();
+    for row in &written {
+        match DeliveryState::from_code(get(row, "state")?, "state")? {
+            // Without an attempt it never stood there.
+            DeliveryState::Pending => {}
+            DeliveryState::Waiting => waiting.push(row)?,
+            DeliveryState::Cancelled | DeliveryState::Exhausted | DeliveryState::Delivered => {
+                ended.push(row)?;
+            }
+        }
+    }
+    ended.leave(transaction).await?;
+    waiting.upsert(transaction).await
+}
+
 /// Deliveries, column by column, as `unnest` takes them.
 #[derive(Default)]
-pub(super) struct DeliveryColumns<'a> {
+struct DeliveryColumns<'a> {
     accepted_at: Vec<OffsetDateTime>,
     decided_at: Vec<Option<OffsetDateTime>>,
     cancelled_at: Vec<Option<OffsetDateTime>>,
@@ -80,7 +121,7 @@ pub(super) struct DeliveryColumns<'a> {
     last_progress: Vec<Option<i16>>,
     triggers: Vec<Option<i16>>,
     applications: Vec<&'a str>,
-    ids: Vec<String>,
+    ids: Vec<&'a str>,
     events: Vec<&'a str>,
     endpoints: Vec<&'a str>,
     event_types: Vec<Option<&'a str>>,
@@ -90,49 +131,33 @@ pub(super) struct DeliveryColumns<'a> {
 }
 
 impl<'a> DeliveryColumns<'a> {
-    pub(super) fn of(deliveries: impl Iterator<Item = (Date, DeliveryFacts<'a>)>) -> Self {
+    fn of(rows: &'a [&DeliveryRow<'_>]) -> Self {
         let mut columns = Self::default();
-        for (day, facts) in deliveries {
-            columns.push(day, &facts);
+        for row in rows {
+            columns.accepted_at.push(row.accepted_at);
+            columns.decided_at.push(row.decided_at);
+            columns.cancelled_at.push(row.cancelled_at);
+            columns.next_attempt_at.push(row.next_attempt_at);
+            columns.last_started_at.push(row.last_started_at);
+            columns.days.push(row.day);
+            columns.attempts.push(row.attempts);
+            columns.last_numbers.push(row.last_number);
+            columns.last_statuses.push(row.last_status);
+            columns.last_progress.push(row.last_progress);
+            columns.triggers.push(row.trigger);
+            columns.applications.push(row.application);
+            columns.ids.push(&row.id);
+            columns.events.push(row.event);
+            columns.endpoints.push(row.endpoint);
+            columns.event_types.push(row.event_type);
+            columns.cancel_reasons.push(row.cancel_reason);
+            columns.last_attempt_ids.push(row.last_attempt_id);
+            columns.last_failures.push(row.last_failure);
         }
         columns
     }
 
-    fn push(&mut self, day: Date, facts: &DeliveryFacts<'a>) {
-        let last = facts.last;
-        self.accepted_at.push(facts.accepted_at.to_date_time());
-        self.decided_at
-            .push(facts.decided_at.map(Timestamp::to_date_time));
-        self.cancelled_at
-            .push(facts.cancelled.map(|(at, _)| at.to_date_time()));
-        self.next_attempt_at.push(last.and_then(next_attempt_at));
-        self.last_started_at
-            .push(last.map(|a| a.started_at.to_date_time()));
-        self.days.push(day);
-        self.attempts.push(i32::from(facts.attempts));
-        self.last_numbers
-            .push(last.map(|a| i32::from(a.attempt.get())));
-        self.last_statuses
-            .push(last.and_then(|a| a.response.status).map(i32::from));
-        self.last_progress
-            .push(last.map(|a| DeliveryState::of(a.progress).code()));
-        self.triggers.push(facts.trigger.map(trigger_code));
-        self.applications.push(facts.application.as_str());
-        self.ids.push(facts.id.to_string());
-        self.events.push(facts.event.as_str());
-        self.endpoints.push(facts.endpoint.as_str());
-        self.event_types.push(facts.event_type.map(|t| t.as_str()));
-        self.cancel_reasons
-            .push(facts.cancelled.map(|(_, reason)| reason));
-        self.last_attempt_ids.push(last.map(|a| a.id.as_str()));
-        self.last_failures
-            .push(last.and_then(|a| a.failure).map(|class| class.as_str()));
-    }
-
-    pub(super) async fn upsert(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-        if self.ids.is_empty() {
-            return Ok(());
-        }
+    async fn upsert(&self, transaction: &mut Transaction<'_>) -> Result<Vec<Row>, StoreError> {
         let params: Params<'_> = &[
             &self.accepted_at,
             &self.decided_at,
@@ -154,21 +179,7 @@ impl<'a> DeliveryColumns<'a> {
             &self.last_attempt_ids,
             &self.last_failures,
         ];
-        let written = transaction.query(UPSERT, params).await?;
-        let mut ended = Keys::default();
-        let mut waiting = WaitingColumns::default();
-        for row in &written {
-            match DeliveryState::from_code(get(row, "state")?, "state")? {
-                // Without an attempt it never stood there.
-                DeliveryState::Pending => {}
-                DeliveryState::Waiting => waiting.push(row)?,
-                DeliveryState::Cancelled | DeliveryState::Exhausted | DeliveryState::Delivered => {
-                    ended.push(row)?;
-                }
-            }
-        }
-        ended.leave(transaction).await?;
-        waiting.upsert(transaction).await
+        transaction.query(UPSERT, params).await
     }
 }
 

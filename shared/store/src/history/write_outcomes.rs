@@ -7,10 +7,12 @@ use time::Date;
 
 use super::aftermath::Aftermath;
 use super::days::day_to_write;
+use super::delivery_row::DeliveryRow;
 use super::facts::DeliveryFacts;
-use super::write_attempts::AttemptColumns;
-use super::write_deliveries::DeliveryColumns;
+use super::write_attempts::AttemptRow;
+use super::write_deliveries;
 use super::write_fanouts::FanoutColumns;
+use crate::append::{Expected, append};
 use crate::{Store, StoreError};
 
 impl Store {
@@ -29,23 +31,28 @@ impl Store {
     pub async fn write_outcomes(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
         let batch = OutcomeBatch::of(outcomes)?;
         self.ensure_days(&batch.days).await?;
-        match self.insert_outcomes(&batch).await {
+        match self.insert_outcomes(&batch, Expected::New).await {
             Err(StoreError::NoPartition) => {
                 self.known_days.forget();
                 self.ensure_days(&batch.days).await?;
-                self.insert_outcomes(&batch).await
             }
-            result => result,
+            Err(StoreError::Conflict { .. }) => {}
+            result => return result,
         }
+        self.insert_outcomes(&batch, Expected::SomeKnown).await
     }
 
-    async fn insert_outcomes(&self, batch: &OutcomeBatch<'_>) -> Result<(), StoreError> {
+    async fn insert_outcomes(
+        &self,
+        batch: &OutcomeBatch<'_>,
+        expected: Expected,
+    ) -> Result<(), StoreError> {
         let mut client = self.client().await?;
         let mut transaction = client.transaction().await?;
         batch.fanouts.insert(&mut transaction).await?;
-        let new = batch.attempts.insert(&mut transaction).await?;
-        batch.deliveries.upsert(&mut transaction).await?;
-        let aftermath = Aftermath::of(batch.outcomes, new);
+        let new = append(&batch.attempts, expected, &mut transaction).await?;
+        write_deliveries::write(&batch.deliveries, expected, &mut transaction).await?;
+        let aftermath = Aftermath::of(batch.outcomes, &new);
         aftermath.write(&mut transaction).await?;
         transaction.commit().await
     }
@@ -56,8 +63,10 @@ struct OutcomeBatch<'a> {
     outcomes: &'a [Outcome],
     days: BTreeSet<Date>,
     fanouts: FanoutColumns<'a>,
-    attempts: AttemptColumns<'a>,
-    deliveries: DeliveryColumns<'a>,
+    /// In the order of the outcomes.
+    attempts: Vec<AttemptRow<'a>>,
+    /// In the key's order.
+    deliveries: Vec<DeliveryRow<'a>>,
 }
 
 /// What is known of each delivery, in the key's order: two writers that share rows then lock them
@@ -68,7 +77,7 @@ impl<'a> OutcomeBatch<'a> {
     fn of(outcomes: &'a [Outcome]) -> Result<Self, StoreError> {
         let mut days = BTreeSet::new();
         let mut verdicts = Vec::new();
-        let mut attempts = AttemptColumns::default();
+        let mut attempts = Vec::new();
         let mut deliveries = Deliveries::new();
         for outcome in outcomes {
             let day = match outcome {
@@ -83,7 +92,7 @@ impl<'a> OutcomeBatch<'a> {
                 }
                 Outcome::Attempt(attempt) => {
                     let day = day_to_write(attempt.accepted_at)?;
-                    attempts.push(day, attempt);
+                    attempts.push(AttemptRow::of(day, attempt));
                     add(&mut deliveries, day, DeliveryFacts::attempted(attempt));
                     day
                 }
@@ -96,13 +105,14 @@ impl<'a> OutcomeBatch<'a> {
             days.insert(day);
         }
         let fanouts = FanoutColumns::of(verdicts);
-        let deliveries = DeliveryColumns::of(deliveries.into_iter().map(|(key, f)| (key.2, f)));
+        let deliveries = deliveries.into_iter();
+        let deliveries = deliveries.map(|((.., day), facts)| DeliveryRow::of(day, &facts));
         Ok(Self {
             outcomes,
             days,
             fanouts,
             attempts,
-            deliveries,
+            deliveries: deliveries.collect(),
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use posthorn_event_schema::{DeliveryId, Event, EventType, Outcome, RunId, Verdict};
+use posthorn_event_schema::{
+    AttemptRecord, DeliveryId, Event, EventType, Outcome, Progress, RunId, Verdict,
+};
 use posthorn_store::history::{
     AttemptFilter, Body, Content, DeliveryState, EndpointEventFilter, EventFilter, Fate, Replay,
     ReplayPosition, StoredDelivery, StoredEvent, StoredHeaders, day_of,
@@ -127,6 +129,61 @@ async fn any_order_of_outcomes_ends_in_the_same_rows() {
     assert!(matches!(decided[1].verdict, Verdict::NotMatched { .. }));
     let at = store.fanout_decided_at(&stored.place()).await.unwrap();
     assert_eq!(at, Some(event.meta.accepted_at));
+}
+
+/// The first attempt, which succeeds.
+fn success(event: &Event, to: &str) -> Outcome {
+    let Outcome::Attempt(record) = attempt(event, to, 1) else {
+        panic!("no attempt");
+    };
+    Outcome::Attempt(AttemptRecord {
+        progress: Progress::Delivered,
+        ..record
+    })
+}
+
+#[tokio::test]
+async fn a_success_at_once_ends_in_the_same_rows_however_it_is_cut_and_repeated() {
+    let (one, other) = (event(now(), 1), event(now(), 2));
+    let decided = verdict(&one, &["a"], &[]);
+    let succeeded = success(&one, "a");
+    // Each with another event's outcomes beside it in the last batch, which are new.
+    let beside = [verdict(&other, &["a"], &[]), success(&other, "a")];
+    let cuts: [&[&[&Outcome]]; 6] = [
+        &[&[&decided, &succeeded]],
+        &[&[&decided], &[&succeeded]],
+        &[&[&succeeded], &[&decided]],
+        &[&[&decided, &succeeded], &[&succeeded, &decided]],
+        &[&[&decided, &succeeded, &succeeded, &decided]],
+        &[&[&succeeded], &[&decided, &succeeded]],
+    ];
+    let mut seen = Vec::new();
+    for cut in cuts {
+        let (database, store) = store().await;
+        let (last, before) = cut.split_last().unwrap();
+        for batch in before {
+            let batch: Vec<Outcome> = batch.iter().copied().cloned().collect();
+            store.write_outcomes(&batch).await.unwrap();
+        }
+        let mut batch: Vec<Outcome> = last.iter().copied().cloned().collect();
+        batch.extend(beside.clone());
+        store.write_outcomes(&batch).await.unwrap();
+
+        let mut rows = Vec::new();
+        for what in [
+            "* FROM deliveries ORDER BY id",
+            "* FROM attempts ORDER BY event_id, id",
+            "sum(count) FROM figures_pending",
+            "DISTINCT state, attempts FROM deliveries",
+        ] {
+            rows.extend(database.sql(&format!("SELECT {what}")).await);
+        }
+        assert_eq!(rows.len(), 2 + 2 + 1 + 1, "{rows:#?}");
+        assert_eq!(rows[4], ["2"]);
+        assert_eq!(rows[5], ["4", "1"]);
+        seen.push(rows);
+    }
+    assert!(seen.iter().all(|rows| *rows == seen[0]), "{seen:#?}");
 }
 
 #[tokio::test]
