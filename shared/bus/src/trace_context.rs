@@ -6,8 +6,6 @@
 
 use async_nats::HeaderMap;
 use opentelemetry::propagation::{Extractor, Injector};
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, global};
 use posthorn_chassis::telemetry;
 use posthorn_event_schema::TraceHeaders;
 use tracing::Span;
@@ -22,10 +20,7 @@ pub fn inject(headers: &mut HeaderMap) {
 
 /// Writes a span's context into headers.
 pub fn inject_from(span: &Span, headers: &mut HeaderMap) {
-    let context = Context::new().with_remote_span_context(telemetry::span_context(span));
-    global::get_text_map_propagator(|propagator| {
-        propagator.inject_context(&context, &mut NatsHeaders(headers));
-    });
+    telemetry::inject(span, &mut NatsHeaders(headers));
 }
 
 /// A `tracestate` that is longer does not travel in a message that carries several: its length is the
@@ -95,10 +90,7 @@ pub fn trace_id(span: &Span) -> Option<String> {
 }
 
 fn adopt_context(span: &Span, extractor: &dyn Extractor) {
-    let context = global::get_text_map_propagator(|propagator| {
-        propagator.extract_with_context(&Context::new(), extractor)
-    });
-    telemetry::adopt(span, context.span().span_context().clone());
+    telemetry::adopt(span, telemetry::extract(extractor));
 }
 
 struct NatsHeaders<'a>(&'a mut HeaderMap);

@@ -23,18 +23,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::{global, trace::TracerProvider};
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::{Level, Metadata, Subscriber};
+use tracing::{Dispatch, Level, Metadata, Subscriber};
 use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::{FilterExt, FilterFn, filter_fn},
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt, FilterFn, LevelFilter, Targets, filter_fn},
     layer::{Filter, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
 pub use settings::{LogFormat, Settings};
-pub use span_context::{adopt, span_context};
+pub use span_context::{adopt, extract, inject, span_context};
 
 use log_layer::LogLayer;
 use trace_ids::TraceIds;
@@ -67,20 +66,16 @@ pub struct TelemetryGuard {
     traces: Traces,
 }
 
-/// Installs the log layer, the tracer and the W3C propagator for the whole process.
+/// Installs the log layer and the tracer for the whole process.
 ///
 /// Never fails: a collector that cannot be reached, or used at all, is a warning in the log, for
 /// telemetry must not keep deliveries from flowing. When the process has a subscriber already (a
-/// test that starts two services), that one stays, and this call only adds the propagator.
+/// test that starts two services), that one stays.
 pub fn init(settings: &Settings, instance: &str) -> TelemetryGuard {
-    global::set_text_map_propagator(TraceContextPropagator::new());
     let (traces, trouble) = Traces::start(settings, instance);
     EXPORTS.store(traces.exports(), Ordering::Relaxed);
-    let logs = LogLayer::to_stdout(settings).with_filter(log_filter(settings));
-    let installed = tracing_subscriber::registry()
-        .with(span_layer(&traces, settings))
-        .with(logs)
-        .try_init();
+    let logs = LogLayer::to_stdout(settings);
+    let installed = subscriber(&traces, settings, logs).try_init();
     if installed.is_ok() {
         global::set_tracer_provider(traces.provider().clone());
     }
@@ -104,6 +99,42 @@ impl TelemetryGuard {
     pub fn shutdown(self, deadline: Duration) {
         self.traces.shutdown(deadline);
     }
+}
+
+/// What gives our spans their traces, and what logs.
+///
+/// Where nothing is exported, both look at the same spans, and what is wanted can mostly be told from an event's
+/// origin and level. Then one filter decides once for each line of code. Filters of a layer's own look at
+/// each span whenever it is entered or left.
+fn subscriber<W>(traces: &Traces, settings: &Settings, logs: LogLayer<W>) -> Dispatch
+where
+    W: Fn(&str) + Send + Sync + 'static,
+{
+    let wanted = format!("{QUIET},{}", settings.log_filter());
+    let registry = tracing_subscriber::registry();
+    match wanted.parse() {
+        // A bracket begins what a directive asks of spans.
+        Ok(targets) if !traces.exports() && !wanted.contains('[') => registry
+            .with(once(targets))
+            .with(TraceIds::new(settings.sampler()))
+            .with(logs)
+            .into(),
+        _ => registry
+            .with(span_layer(traces, settings))
+            .with(logs.with_filter(log_filter(&wanted)))
+            .into(),
+    }
+}
+
+/// What the operator wants to see, and all our spans: their fields belong to the lines inside
+/// them, however few lines are wanted.
+fn once(wanted: Targets) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    let most = Filter::<Registry>::max_level_hint(&wanted)
+        .map_or(LevelFilter::TRACE, |level| level.max(LevelFilter::INFO));
+    filter_fn(move |metadata| {
+        is_our_span(metadata) || wanted.would_enable(metadata.target(), metadata.level())
+    })
+    .with_max_level_hint(most)
 }
 
 /// What gives our spans their traces: OpenTelemetry's layer where they are exported, and else only ids.
@@ -136,17 +167,19 @@ fn is_our_telemetry(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with(OUR_CRATES) && *metadata.level() <= Level::INFO
 }
 
-/// What the operator wants to see, and all our spans: their fields belong to the lines inside
-/// them, however few lines are wanted.
-fn log_filter<S>(settings: &Settings) -> impl Filter<S> + use<S>
+fn is_our_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && is_our_telemetry(metadata)
+}
+
+/// As [`once`], for directives that also look at what stands on spans.
+fn log_filter<S>(wanted: &str) -> impl Filter<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let wanted = EnvFilter::builder()
-        .parse(format!("{QUIET},{}", settings.log_filter()))
+        .parse(wanted)
         .unwrap_or_else(|_refused_by_settings| EnvFilter::new("info"));
-    let our_spans: FilterFn =
-        filter_fn(|metadata| metadata.is_span() && is_our_telemetry(metadata));
+    let our_spans: FilterFn = filter_fn(is_our_span);
     wanted.or(our_spans)
 }
 

@@ -2,8 +2,10 @@
 
 use opentelemetry::{
     Context,
+    propagation::{Extractor, Injector, TextMapPropagator},
     trace::{SpanContext, TraceContextExt},
 };
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Dispatch, Span, span::Id};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -33,6 +35,20 @@ pub fn adopt(span: &Span, parent: SpanContext) {
             tracing::debug!(error = %error, "trace parent not adopted");
         }
     }
+}
+
+/// Writes a span's context as `traceparent` and `tracestate`. *Source*: W3C Trace Context.
+pub fn inject(span: &Span, headers: &mut dyn Injector) {
+    let context = Context::new().with_remote_span_context(span_context(span));
+    TraceContextPropagator::new().inject_context(&context, headers);
+}
+
+/// Reads `traceparent` and `tracestate`; invalid ([`SpanContext::is_valid`]) when there are none that
+/// make sense.
+#[must_use]
+pub fn extract(headers: &dyn Extractor) -> SpanContext {
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), headers);
+    context.span().span_context().clone()
 }
 
 pub(super) fn context_of(id: &Id, dispatch: &Dispatch) -> Option<SpanContext> {

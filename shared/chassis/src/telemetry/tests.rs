@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use opentelemetry::{Context, global, trace::TraceContextExt};
 use serde_json::Value;
-use tracing::{Dispatch, info, info_span};
+use tracing::{info, info_span};
 
 use super::*;
 
@@ -13,7 +12,7 @@ use super::*;
 struct Lines(Arc<Mutex<Vec<Value>>>);
 
 impl Lines {
-    fn layer(&self) -> LogLayer<impl Fn(&str) + 'static + use<>> {
+    fn layer(&self) -> LogLayer<impl Fn(&str) + Send + Sync + 'static + use<>> {
         let lines = self.clone();
         LogLayer::new("posthorn-test", LogFormat::Json, move |line| {
             lines
@@ -32,11 +31,9 @@ impl Lines {
 }
 
 /// What [`init`] installs, with these settings, for the thread of the test.
-fn subscriber(settings: &Settings, lines: &Lines) -> Dispatch {
+fn installed(settings: &Settings, lines: &Lines) -> Dispatch {
     let (traces, _trouble) = Traces::start(settings, "instance");
-    let spans = span_layer(&traces, settings);
-    let logs = lines.layer().with_filter(log_filter(settings));
-    Dispatch::new(tracing_subscriber::registry().with(spans).with(logs))
+    subscriber(&traces, settings, lines.layer())
 }
 
 /// A process that exports no spans, and one that would, to a collector that is not there.
@@ -49,7 +46,7 @@ fn both() -> [Settings; 2] {
 fn logged(log_filter: &str, log: impl FnOnce()) -> Value {
     let lines = Lines::default();
     let settings = Settings::new("test").with_log_filter(log_filter);
-    tracing::dispatcher::with_default(&subscriber(&settings, &lines), log);
+    tracing::dispatcher::with_default(&installed(&settings, &lines), log);
     lines.only()
 }
 
@@ -78,7 +75,7 @@ fn a_line_carries_the_fields_of_its_spans_from_the_inside_out() {
 fn a_line_has_the_ids_of_its_trace() {
     for settings in both() {
         let lines = Lines::default();
-        let expected = tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
+        let expected = tracing::dispatcher::with_default(&installed(&settings, &lines), || {
             let span = info_span!("work");
             let _inside = span.enter();
             info!("inside");
@@ -96,7 +93,7 @@ fn a_line_has_the_ids_of_its_trace() {
 fn an_inner_span_is_in_the_trace_of_the_outer_one_and_another_in_none_that_was() {
     for settings in both() {
         let lines = Lines::default();
-        tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
+        tracing::dispatcher::with_default(&installed(&settings, &lines), || {
             let outer = info_span!("outer");
             let inner = outer.in_scope(|| {
                 let _of_another_crate = info_span!(target: "h2", "connection").entered();
@@ -146,10 +143,22 @@ fn few_lines_still_know_their_spans() {
 }
 
 #[test]
+fn what_is_wanted_may_depend_on_spans() {
+    let line = logged("warn,[work]=info", || {
+        info!("not wanted");
+        info_span!("work", posthorn.event.id = "event_1").in_scope(|| info!("wanted"));
+    });
+
+    assert_eq!(line["msg"], "wanted");
+    assert_eq!(line["posthorn.event.id"], "event_1");
+    assert!(line["trace_id"].is_string());
+}
+
+#[test]
 fn spans_of_other_crates_are_not_traced() {
     for settings in both() {
         let lines = Lines::default();
-        tracing::dispatcher::with_default(&subscriber(&settings, &lines), || {
+        tracing::dispatcher::with_default(&installed(&settings, &lines), || {
             let span = info_span!(target: "h2", "connection");
             assert!(!span_context(&span).is_valid());
         });
@@ -158,7 +167,6 @@ fn spans_of_other_crates_are_not_traced() {
 
 #[test]
 fn a_producers_trace_goes_on_whether_something_is_exported_or_not() {
-    global::set_text_map_propagator(TraceContextPropagator::new());
     for (settings, flags) in both()
         .into_iter()
         .flat_map(|of| ["00", "01"].map(|f| (of.clone(), f)))
@@ -168,15 +176,12 @@ fn a_producers_trace_goes_on_whether_something_is_exported_or_not() {
             ("traceparent".to_owned(), traceparent),
             ("tracestate".to_owned(), "vendor=1".to_owned()),
         ]);
-        let parent = global::get_text_map_propagator(|known| known.extract(&incoming));
-
         let mut outgoing = std::collections::HashMap::new();
-        tracing::dispatcher::with_default(&subscriber(&settings, &Lines::default()), || {
+        tracing::dispatcher::with_default(&installed(&settings, &Lines::default()), || {
             let span = info_span!("process inbox");
-            adopt(&span, parent.span().span_context().clone());
+            adopt(&span, extract(&incoming));
             let inside = span.in_scope(|| info_span!("send events"));
-            let context = Context::new().with_remote_span_context(span_context(&inside));
-            global::get_text_map_propagator(|known| known.inject_context(&context, &mut outgoing));
+            inject(&inside, &mut outgoing);
         });
 
         let sent: &str = &outgoing["traceparent"];
@@ -195,7 +200,7 @@ fn a_trace_that_begins_here_is_sampled_as_the_settings_say() {
     let mut env = crate::Env::from_pairs([("OTEL_TRACES_SAMPLER", "always_off")]);
     let never = Settings::from_env("test", &mut env);
     for (settings, sampled) in [(Settings::new("test"), true), (never, false)] {
-        tracing::dispatcher::with_default(&subscriber(&settings, &Lines::default()), || {
+        tracing::dispatcher::with_default(&installed(&settings, &Lines::default()), || {
             assert_eq!(span_context(&info_span!("work")).is_sampled(), sampled);
         });
     }

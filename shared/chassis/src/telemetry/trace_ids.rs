@@ -21,7 +21,9 @@ use tracing_subscriber::{
     registry::{LookupSpan, SpanRef},
 };
 
-/// Gives each span a context of its own: the trace of the span around it, or else a new one.
+use super::is_our_telemetry;
+
+/// Gives each of our spans a context of its own: the trace of the span around it, or else a new one.
 #[derive(Debug)]
 pub(super) struct TraceIds {
     sampler: Sampler,
@@ -65,8 +67,11 @@ impl<S> Layer<S> for TraceIds
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    fn on_new_span(&self, _attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
+        if !is_our_telemetry(attributes.metadata()) {
+            return;
+        }
         let around = span.scope().skip(1).find_map(|outer| ids_of(&outer));
         let own = self.child_of(&around.unwrap_or(SpanContext::NONE));
         span.extensions_mut().insert(Ids(own));
