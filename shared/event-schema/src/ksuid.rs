@@ -41,17 +41,25 @@ pub fn moment(text: &str) -> Option<Timestamp> {
     ))
 }
 
-fn base62(mut number: [u8; BYTES]) -> String {
+/// Five digits of base62 fit 32 bits, so the number is divided by 62⁵ and not by 62: an id is made for each
+/// event and each attempt. *Source*: byte by byte it took 3 % of ingest's and of the sender's time.
+fn base62(number: [u8; BYTES]) -> String {
+    const DIGITS: usize = 5;
+    const FIVE_DIGITS: u64 = 62_u64.pow(DIGITS as u32);
+    let (chunks, _) = number.as_chunks::<4>();
+    let mut limbs: [u64; BYTES / 4] = std::array::from_fn(|i| u32::from_be_bytes(chunks[i]).into());
     let mut digits = [b'0'; TEXT_LEN];
-    for digit in digits.iter_mut().rev() {
-        let mut remainder = 0_u32;
-        for byte in &mut number {
-            let value = remainder * 256 + u32::from(*byte);
-            *byte = u8::try_from(value / 62)
-                .expect("a remainder below 62 keeps the quotient in a byte");
-            remainder = value % 62;
+    for group in digits.rchunks_mut(DIGITS) {
+        let mut rest = 0;
+        for limb in &mut limbs {
+            let value = (rest << 32) | *limb;
+            *limb = value / FIVE_DIGITS;
+            rest = value % FIVE_DIGITS;
         }
-        *digit = ALPHABET[remainder as usize];
+        for digit in group.iter_mut().rev() {
+            *digit = ALPHABET[(rest % 62) as usize];
+            rest /= 62;
+        }
     }
     digits.iter().map(|&digit| char::from(digit)).collect()
 }
@@ -102,6 +110,11 @@ mod tests {
             prop_assert!(early < late);
             let told = moment(&early).unwrap().as_unix_micros();
             prop_assert!((0..4_000).contains(&(a - told)));
+        }
+
+        #[test]
+        fn every_number_is_read_back(number: [u8; BYTES]) {
+            prop_assert_eq!(from_base62(&base62(number)), Some(number));
         }
 
         #[test]
