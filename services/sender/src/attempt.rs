@@ -233,7 +233,7 @@ impl Attempts {
     }
 
     /// The client whose connections the receiver may be asked on.
-    fn client(&self, receiver: &Receiver) -> Result<Client, Kept> {
+    fn client(&self, receiver: &Receiver) -> Result<Arc<Client>, Kept> {
         self.clients.get(receiver.tls()).map_err(|error| {
             tracing::error!(
                 posthorn.endpoint.id = receiver.snapshot().map(|endpoint| endpoint.id.as_str()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -160,8 +161,11 @@ impl Client {
     }
 
     /// Asks, and once more if the receiver says that it has not looked at the request, as one does
-    /// over HTTP/2 that shuts down.
+    /// over HTTP/2 that shuts down. Without TLS there is no HTTP/2.
     async fn ask(&self, post: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
+        if post.uri().scheme() == Some(&Scheme::HTTP) {
+            return self.http.request(post).await;
+        }
         match self.http.request(post.clone()).await {
             Err(error) if classify::is_unprocessed(&error) => self.http.request(post).await,
             answered => answered,

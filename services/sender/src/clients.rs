@@ -3,7 +3,7 @@
 //! Connections are never shared between endpoints of different TLS: whoever showed a certificate is
 //! known on that connection to the receiver, and whom one endpoint trusts is no matter of another's.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use posthorn_chassis::metric;
@@ -22,8 +22,8 @@ const MAX_OWN_CLIENTS: usize = 256;
 
 /// The clients of this process.
 pub struct Clients {
-    shared: Client,
-    own: Mutex<Recent<TlsDigest, Client>>,
+    shared: Arc<Client>,
+    own: Mutex<Recent<TlsDigest, Arc<Client>>>,
     tls: TlsBase,
     dialling: Dialling,
     timeout: Duration,
@@ -42,7 +42,7 @@ impl Clients {
         let tls = TlsBase::new()?;
         // Half of it, so that a proxy that is silent is told from a receiver that is.
         let dialling = Dialling::new(policy, resolver::system()).through(proxy, timeout / 2);
-        let shared = Client::with_tls(&dialling, tls.settings(None)?, timeout);
+        let shared = Arc::new(Client::with_tls(&dialling, tls.settings(None)?, timeout));
         Ok(Self {
             shared,
             own: Mutex::new(Recent::new(MAX_OWN_CLIENTS)),
@@ -56,23 +56,24 @@ impl Clients {
     ///
     /// # Errors
     /// When the TLS library refuses what an endpoint brings, which `api` would have refused.
-    pub(crate) fn get(&self, own: Option<&OwnTls>) -> Result<Client, rustls::Error> {
+    pub(crate) fn get(&self, own: Option<&OwnTls>) -> Result<Arc<Client>, rustls::Error> {
         let Some(own) = own else {
-            return Ok(self.shared.clone());
+            return Ok(Arc::clone(&self.shared));
         };
         let digest = own.digest();
         if let Some(known) = self.own().get(&digest) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         // Outside the lock, which is not to be held for long; two made at once do no harm.
-        let client = Client::with_tls(&self.dialling, self.tls.settings(Some(own))?, self.timeout);
-        if self.own().insert(digest, client.clone()) {
+        let settings = self.tls.settings(Some(own))?;
+        let client = Arc::new(Client::with_tls(&self.dialling, settings, self.timeout));
+        if self.own().insert(digest, Arc::clone(&client)) {
             metric::Counter::LimitReached.add(1, &[("limit", "tls_clients")]);
         }
         Ok(client)
     }
 
-    fn own(&self) -> std::sync::MutexGuard<'_, Recent<TlsDigest, Client>> {
+    fn own(&self) -> std::sync::MutexGuard<'_, Recent<TlsDigest, Arc<Client>>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,6 @@
 //! Takes a partition's jobs from JOBS, never more than there are places for.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ impl Intake {
         if jobs.is_empty() {
             return message.ack().await;
         }
-        let bytes = self.shared.memory.bytes_to_take(message.payload().len());
+        let bytes = pin!(self.shared.memory.bytes_to_take(message.payload().len()));
         let bytes = keep_alive_during(&message, bytes).await;
         let came = Came {
             message,

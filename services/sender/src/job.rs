@@ -1,5 +1,6 @@
 //! One job from JOBS: attempt it, then ack it.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,12 +43,15 @@ pub(crate) async fn run(
     let report = Report::new(reports, ended_with(Err(Kept)));
     let span = job_span(&job, "process jobs", "jobs");
     trace_context::adopt_part(&span, &trace);
-    let work = async {
-        let _place = shared.places.take(Kind::Fresh).await;
-        drop((hand, room));
-        shared.attempts.run(&job, &term).await
-    };
-    let ended = keep_alive_during(share.message(), work.instrument(span)).await;
+    let work = pin!(
+        async {
+            let _place = shared.places.take(Kind::Fresh).await;
+            drop((hand, room));
+            shared.attempts.run(&job, &term).await
+        }
+        .instrument(span)
+    );
+    let ended = keep_alive_during(share.message(), work).await;
     let rest = match ended {
         Ok(_) => share.ack().await,
         // Its new owner may have been handed it meanwhile; giving it back would take it away.
@@ -61,8 +65,12 @@ pub(crate) async fn run(
 }
 
 /// Runs `work` while telling the server now and then that we still have the message.
-pub(crate) async fn keep_alive_during<T>(message: &Message, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
+///
+/// It is pinned by the caller, because this future would have room for it twice.
+pub(crate) async fn keep_alive_during<T>(
+    message: &Message,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> T {
     loop {
         tokio::select! {
             done = &mut work => return done,
