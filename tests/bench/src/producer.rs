@@ -82,11 +82,11 @@ impl Producer {
         let ours = match &site.ours {
             None => None,
             Some(doors) => {
-                let nats = async_nats::connect(&doors.nats_url).await?;
+                let nats = &doors.nats[number as usize % doors.nats.len()];
                 Some(Ours {
                     admin: Connection::open(&doors.admin_url, "").await?,
                     jetstream: jetstream::new(nats.clone()),
-                    nats,
+                    nats: nats.clone(),
                 })
             }
         };

@@ -48,6 +48,11 @@ pub(crate) struct Setup {
     pub(crate) senders: usize,
 }
 
+/// Connections to NATS of all producers together: as a platform of four processes has them, for NATS'
+/// clients send what all tasks of a process publish over one connection. HTTP/1.1 needs one for each
+/// request that is on its way.
+const NATS_CONNECTIONS: usize = 4;
+
 /// Where a server with Svix's API is reached.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
@@ -62,7 +67,8 @@ pub(crate) struct Site {
 /// Further doors of a fleet of ours.
 #[derive(Debug, Clone)]
 pub(crate) struct Doors {
-    pub(crate) nats_url: String,
+    /// Connections to NATS, which producers share.
+    pub(crate) nats: Vec<async_nats::Client>,
     /// The admin server of the process that is posted to.
     pub(crate) admin_url: String,
 }
@@ -148,8 +154,12 @@ impl World {
         let api = &mut fleet[api].1;
         let api = api.wait_for_address("api listening", START).await;
         let token = settings.token();
+        let mut connections = Vec::new();
+        for _ in 0..NATS_CONNECTIONS {
+            connections.push(async_nats::connect(nats.url()).await?);
+        }
         let ours = Doors {
-            nats_url: nats.url(),
+            nats: connections,
             admin_url: admins.swap_remove(door),
         };
         let site = Site {
