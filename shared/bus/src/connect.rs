@@ -65,7 +65,8 @@ impl Bus {
             .backpressure_on_inflight(true)
             .build(client.clone());
         let jetstream = Arc::new(jetstream);
-        let queue = |kind| Queue::start(kind, Arc::clone(&jetstream), client.max_payload());
+        let (largest, deadline) = (client.max_payload(), config.publish_timeout);
+        let queue = |kind| Queue::start(kind, Arc::clone(&jetstream), largest, deadline);
         Ok(Self {
             events: queue(events::EVENTS),
             outcomes: queue(outcomes::OUTCOMES),

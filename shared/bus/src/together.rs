@@ -64,10 +64,14 @@ struct Waiting {
 
 /// Where parts wait; the task behind it ends when nobody can bring any more.
 #[derive(Debug, Clone)]
-pub(crate) struct Queue(UnboundedSender<Waiting>);
+pub(crate) struct Queue {
+    waiting: UnboundedSender<Waiting>,
+    deadline: Duration,
+}
 
 impl Queue {
-    /// Starts the task that sends.
+    /// Starts the task that sends. Whoever brings a part hears of it within the deadline, or that nothing
+    /// is known of it.
     #[expect(
         clippy::disallowed_methods,
         reason = "no shutdown has to wait for it: whoever brought a part waits for its answer"
@@ -76,13 +80,18 @@ impl Queue {
         kind: Kind,
         jetstream: Arc<jetstream::Context>,
         max_message: usize,
+        deadline: Duration,
     ) -> Self {
         let (queue, waiting) = unbounded_channel();
         tokio::spawn(run(kind, jetstream, max_message, waiting));
-        Self(queue)
+        Self {
+            waiting: queue,
+            deadline,
+        }
     }
 
-    /// Returns once the part is stored, or the message that it travelled in is not.
+    /// Returns once the part is stored, or the message that it travelled in is not, or the deadline has passed;
+    /// then it may still be stored.
     pub(crate) async fn publish(&self, part: Part, alone: Alone) -> Stored {
         let (stored, answer) = oneshot::channel();
         let waiting = Waiting {
@@ -91,10 +100,12 @@ impl Queue {
             stored,
         };
         // The task lives as long as any bus; if it fails, so does this publish, and it is repeated.
-        self.0.send(waiting).ok();
-        answer
-            .await
-            .unwrap_or_else(|gone| Err(PublishError::unavailable(gone)))
+        self.waiting.send(waiting).ok();
+        match timeout(self.deadline, answer).await {
+            Ok(Ok(stored)) => stored,
+            Ok(Err(gone)) => Err(PublishError::unavailable(gone)),
+            Err(elapsed) => Err(PublishError::unavailable(elapsed)),
+        }
     }
 }
 
@@ -119,6 +130,10 @@ async fn run(
                 Some(()) = late.next() => continue,
             },
         };
+        if first.stored.is_closed() {
+            // Nobody waits for it any more.
+            continue;
+        }
         let mut batch = Batch::of(first);
         while let Ok(waiting) = queue.try_recv() {
             if !batch.has_room(&waiting, most) {

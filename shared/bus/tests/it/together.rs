@@ -1,10 +1,10 @@
 //! Events and jobs that share messages.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use posthorn_bus::topology::{Reader, Stream};
-use posthorn_bus::{Bus, Message, NewJob};
+use posthorn_bus::{Bus, BusConfig, Message, NewJob, PublishError};
 use posthorn_event_schema::{DeliveryJob, Event, OrderingKey, Partition};
 
 use crate::samples;
@@ -123,4 +123,30 @@ async fn an_event_for_many_does_not_hold_up_one_for_few() {
         }
     }
     panic!("the job is not in its partition");
+}
+
+#[tokio::test]
+async fn whoever_waits_behind_others_hears_in_time_that_nats_is_away() {
+    let (mut nats, _bus) = crate::start().await;
+    let mut config = BusConfig::for_url(&nats.url());
+    config.publish_timeout = Duration::from_secs(2);
+    let bus = Bus::connect(&config, "test").await.unwrap();
+    nats.kill();
+    // More than may be on its way without an ack.
+    let events: Vec<Event> = (0..2_000)
+        .map(|number| {
+            let mut event = samples::event(&format!("event_{number}"));
+            event.body = vec![b'x'; 15_000].into();
+            event
+        })
+        .collect();
+    let begun = Instant::now();
+    let published = events.iter().map(async |event| {
+        let error = bus.publish_event_with_others(event).await.unwrap_err();
+        (error, begun.elapsed())
+    });
+    for (error, after) in join_all(published).await {
+        assert!(matches!(error, PublishError::Unavailable(_)), "{error}");
+        assert!(after < config.publish_timeout * 3 / 2, "{after:?}");
+    }
 }
