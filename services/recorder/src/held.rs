@@ -48,17 +48,19 @@ pub(crate) struct Unreadable {
 impl<R: Record> Held<R> {
     /// Reads a batch; what cannot be read counts as open until it is [closed](Held::close).
     pub(crate) fn read(messages: Vec<Message>) -> (Self, Vec<Unreadable>) {
+        let payloads = messages.iter().map(Message::payload);
+        let lines: Vec<Vec<Bytes>> = payloads.map(R::lines).collect();
+        let records = lines.iter().map(Vec::len).sum();
         let mut held = Self {
             states: Vec::with_capacity(messages.len()),
-            records: Vec::with_capacity(messages.len()),
-            origins: Vec::with_capacity(messages.len()),
+            records: Vec::with_capacity(records),
+            origins: Vec::with_capacity(records),
             messages,
         };
         let mut unreadable = Vec::new();
-        for (message, payload) in held.messages.iter().map(Message::payload).enumerate() {
-            let mut open = 0;
-            for line in R::lines(payload) {
-                open += 1;
+        for (message, lines) in lines.into_iter().enumerate() {
+            let open = lines.len();
+            for line in lines {
                 match R::decode(&line) {
                     Ok(record) => {
                         held.records.push(record);

@@ -57,7 +57,7 @@ pub(crate) fn of(
         started_at,
         duration_ms: u64::try_from(timed.took.as_millis()).unwrap_or(u64::MAX),
         response,
-        headers: Some(timed.headers),
+        headers: Some((&timed.headers).into()),
         failure,
         wish,
         progress,

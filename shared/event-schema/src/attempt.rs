@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApplicationId, AttemptHeaders, AttemptId, DeliveryId, EndpointId, EventId, EventType,
+    ApplicationId, AttemptId, DeliveryId, EndpointId, EventId, EventType, HeadersText,
     OrganizationId, ReceiverWish, SchemaVersion, Timestamp,
 };
 
@@ -174,7 +174,7 @@ pub struct AttemptRecord {
     pub response: Response,
     /// The headers of both; `None` in records of before they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub headers: Option<AttemptHeaders>,
+    pub headers: Option<HeadersText>,
     /// Why it was not a success; `None` on success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureClass>,

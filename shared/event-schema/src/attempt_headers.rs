@@ -1,6 +1,7 @@
 //! The headers of an attempt, as far as history keeps them: bounded, and without credentials.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Most headers that are kept of a message.
 pub const MAX_KEPT_HEADERS: usize = 64;
@@ -41,6 +42,31 @@ pub struct AttemptHeaders {
     /// Names of headers whose values are not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensitive: Vec<String>,
+}
+
+/// The same as JSON text, which stays as it is from the sender to history: read only when somebody looks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HeadersText(Box<RawValue>);
+
+impl HeadersText {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl From<&AttemptHeaders> for HeadersText {
+    fn from(headers: &AttemptHeaders) -> Self {
+        Self(to_raw_value(headers).expect("lists of texts can be written as JSON"))
+    }
+}
+
+impl PartialEq for HeadersText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
 }
 
 impl AttemptHeaders {

@@ -73,7 +73,13 @@ fn outcomes_of_version_1_still_parse_and_are_written_the_same() {
         let file = fixture(name);
         let outcome = Outcome::decode(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(outcome.encode(), file, "{name}");
+        // By another writer, with other spaces.
+        let value: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        let spaced = serde_json::to_vec_pretty(&value).unwrap();
+        let again = Outcome::decode(&spaced).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(again.dedup_id(), outcome.dedup_id(), "{name}");
     }
+    assert!(Outcome::decode(br#"{"kind":"unknown"}"#).is_err());
 }
 
 #[test]

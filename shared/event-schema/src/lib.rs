@@ -45,7 +45,7 @@ mod version;
 pub mod wish;
 
 pub use attempt::{AttemptNumber, AttemptRecord, FailureClass, Progress, Response, Trigger};
-pub use attempt_headers::AttemptHeaders;
+pub use attempt_headers::{AttemptHeaders, HeadersText};
 pub use batch::TraceHeaders;
 pub use endpoint_access::{ClientCertificate, OAuthClient, OAuthMethod, OAuthSettings};
 pub use event::{Event, EventMeta};

@@ -81,7 +81,7 @@ fn rows(payload: usize) -> Result<Vec<Row>> {
     let request = build(&style, &endpoint, &job, now).map_err(anyhow::Error::msg)?;
     let mut record = Outcome::decode(&fixture("attempt-headers.v1.json")?)?;
     if let Outcome::Attempt(record) = &mut record {
-        record.headers = Some(kept(&request));
+        record.headers = Some((&kept(&request)).into());
     }
     let (stored_verdict, stored_record) = (verdict.encode(), record.encode());
     let sign = || {

@@ -112,11 +112,14 @@ pub(crate) fn attempt(
             text: "answer".to_owned(),
             truncated: false,
         },
-        headers: Some(AttemptHeaders {
-            sent: vec![("svix-id".to_owned(), meta.id.to_string())],
-            received: Some(vec![("server".to_owned(), "shop".to_owned())]),
-            sensitive: vec!["x-api-key".to_owned()],
-        }),
+        headers: Some(
+            (&AttemptHeaders {
+                sent: vec![("svix-id".to_owned(), meta.id.to_string())],
+                received: Some(vec![("server".to_owned(), "shop".to_owned())]),
+                sensitive: vec!["x-api-key".to_owned()],
+            })
+                .into(),
+        ),
         failure: (!delivered).then_some(FailureClass::Status5xx),
         wish: None,
         progress,

@@ -93,20 +93,15 @@ impl<'a> DeliveryFacts<'a> {
     }
 
     /// Adds what another piece knows of the same delivery.
-    pub(crate) fn merge(self, other: &Self) -> Self {
-        Self {
-            event_type: self.event_type.or(other.event_type),
-            trigger: self.trigger.or(other.trigger),
-            accepted_at: self.accepted_at.min(other.accepted_at),
-            decided_at: earliest(self.decided_at, other.decided_at),
-            cancelled: earliest(self.cancelled, other.cancelled),
-            attempts: self.attempts.max(other.attempts),
-            last: [self.last, other.last]
-                .into_iter()
-                .flatten()
-                .max_by(|a, b| weight(a).cmp(&weight(b))),
-            ..self
-        }
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.event_type = self.event_type.or(other.event_type);
+        self.trigger = self.trigger.or(other.trigger);
+        self.accepted_at = self.accepted_at.min(other.accepted_at);
+        self.decided_at = earliest(self.decided_at, other.decided_at);
+        self.cancelled = earliest(self.cancelled, other.cancelled);
+        self.attempts = self.attempts.max(other.attempts);
+        let attempts = [self.last, other.last].into_iter().flatten();
+        self.last = attempts.max_by(|a, b| weight(a).cmp(&weight(b)));
     }
 }
 

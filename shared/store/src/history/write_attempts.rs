@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use posthorn_event_schema::{AttemptRecord, Progress};
+use posthorn_event_schema::{AttemptRecord, HeadersText, Progress};
 use time::{Date, OffsetDateTime};
 use tokio_postgres::types::{ToSql, Type};
 
@@ -31,15 +31,12 @@ pub(super) struct AttemptRow<'a> {
     trace_id: Option<Cow<'a, str>>,
     url: Cow<'a, str>,
     response: Cow<'a, str>,
-    headers: Option<String>,
+    headers: Option<&'a str>,
     wish: Option<&'static str>,
 }
 
 impl<'a> AttemptRow<'a> {
     pub(super) fn of(day: Date, attempt: &'a AttemptRecord) -> Self {
-        // As JSON, where a NUL is written in other characters.
-        let headers = attempt.headers.as_ref();
-        let headers = headers.and_then(|headers| serde_json::to_string(headers).ok());
         Self {
             started_at: attempt.started_at.to_date_time(),
             next_attempt_at: next_attempt_at(attempt),
@@ -60,7 +57,8 @@ impl<'a> AttemptRow<'a> {
             trace_id: attempt.trace_id.as_deref().map(clean),
             url: clean(&attempt.url),
             response: clean(&attempt.response.text),
-            headers,
+            // JSON, where a NUL is written in other characters.
+            headers: attempt.headers.as_ref().map(HeadersText::as_str),
             wish: attempt.wish.map(|wish| wish.asks.as_str()),
         }
     }

@@ -1,6 +1,6 @@
 //! Writing outcomes, a batch at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use posthorn_event_schema::{DeliveryId, Outcome};
 use time::Date;
@@ -69,59 +69,63 @@ struct OutcomeBatch<'a> {
     deliveries: Vec<DeliveryRow<'a>>,
 }
 
-/// What is known of each delivery, in the key's order: two writers that share rows then lock them
-/// in the same order.
-type Deliveries<'a> = BTreeMap<(&'a str, DeliveryId, Date), DeliveryFacts<'a>>;
-
 impl<'a> OutcomeBatch<'a> {
     fn of(outcomes: &'a [Outcome]) -> Result<Self, StoreError> {
         let mut days = BTreeSet::new();
         let mut verdicts = Vec::new();
         let mut attempts = Vec::new();
-        let mut deliveries = Deliveries::new();
+        let mut deliveries = Vec::new();
         for outcome in outcomes {
             let day = match outcome {
                 Outcome::Fanout(verdict) => {
                     let day = day_to_write(verdict.accepted_at)?;
                     verdicts.push((day, verdict));
                     for endpoint in verdict.matched() {
-                        let facts = DeliveryFacts::matched(verdict, endpoint);
-                        add(&mut deliveries, day, facts);
+                        deliveries.push((day, DeliveryFacts::matched(verdict, endpoint)));
                     }
                     day
                 }
                 Outcome::Attempt(attempt) => {
                     let day = day_to_write(attempt.accepted_at)?;
                     attempts.push(AttemptRow::of(day, attempt));
-                    add(&mut deliveries, day, DeliveryFacts::attempted(attempt));
+                    deliveries.push((day, DeliveryFacts::attempted(attempt)));
                     day
                 }
                 Outcome::Cancelled(cancelled) => {
                     let day = day_to_write(cancelled.accepted_at)?;
-                    add(&mut deliveries, day, DeliveryFacts::cancelled(cancelled));
+                    deliveries.push((day, DeliveryFacts::cancelled(cancelled)));
                     day
                 }
             };
             days.insert(day);
         }
         let fanouts = FanoutColumns::of(verdicts);
-        let deliveries = deliveries.into_iter();
-        let deliveries = deliveries.map(|((.., day), facts)| DeliveryRow::of(day, &facts));
         Ok(Self {
             outcomes,
             days,
             fanouts,
             attempts,
-            deliveries: deliveries.collect(),
+            deliveries: one_each(deliveries),
         })
     }
 }
 
-fn add<'a>(deliveries: &mut Deliveries<'a>, day: Date, facts: DeliveryFacts<'a>) {
-    let key = (facts.application.as_str(), facts.id.clone(), day);
-    let merged = match deliveries.remove(&key) {
-        Some(known) => known.merge(&facts),
-        None => facts,
-    };
-    deliveries.insert(key, merged);
+/// One row for each delivery, in the key's order: two writers that share rows then lock them in the same
+/// order.
+fn one_each<'a>(mut pieces: Vec<(Date, DeliveryFacts<'a>)>) -> Vec<DeliveryRow<'a>> {
+    pieces.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
+    let mut merged: Vec<(Date, DeliveryFacts<'a>)> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match merged.last_mut() {
+            Some(known) if key(known) == key(&piece) => known.1.merge(&piece.1),
+            _ => merged.push(piece),
+        }
+    }
+    let rows = merged.iter();
+    rows.map(|(day, facts)| DeliveryRow::of(*day, facts))
+        .collect()
+}
+
+fn key<'a>((day, facts): &'a (Date, DeliveryFacts<'_>)) -> (&'a str, &'a DeliveryId, Date) {
+    (facts.application.as_str(), &facts.id, *day)
 }

@@ -136,11 +136,14 @@ pub(crate) fn attempt(event: &Event, to: &str, number: u16) -> Outcome {
             text: "a\0b".to_owned(),
             truncated: false,
         },
-        headers: Some(AttemptHeaders {
-            sent: vec![("svix-id".to_owned(), event.meta.id.to_string())],
-            received: Some(vec![("server".to_owned(), "a\0b".to_owned())]),
-            sensitive: Vec::new(),
-        }),
+        headers: Some(
+            (&AttemptHeaders {
+                sent: vec![("svix-id".to_owned(), event.meta.id.to_string())],
+                received: Some(vec![("server".to_owned(), "a\0b".to_owned())]),
+                sensitive: Vec::new(),
+            })
+                .into(),
+        ),
         failure: (!delivered).then_some(FailureClass::Status5xx),
         wish: None,
         progress: if delivered {
