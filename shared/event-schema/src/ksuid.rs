@@ -45,7 +45,7 @@ pub fn moment(text: &str) -> Option<Timestamp> {
 /// event and each attempt. *Source*: byte by byte it took 3 % of ingest's and of the sender's time.
 fn base62(number: [u8; BYTES]) -> String {
     const DIGITS: usize = 5;
-    const FIVE_DIGITS: u64 = 62_u64.pow(DIGITS as u32);
+    const FIVE_DIGITS: u64 = 62_u64.pow(5);
     let (chunks, _) = number.as_chunks::<4>();
     let mut limbs: [u64; BYTES / 4] = std::array::from_fn(|i| u32::from_be_bytes(chunks[i]).into());
     let mut digits = [b'0'; TEXT_LEN];
