@@ -83,6 +83,7 @@ mod tests {
         let partition = Partition::of(&endpoint);
         let member = |holds: &[Partition], waits: Option<&[u64]>| Member {
             holds: holds.to_vec(),
+            leaving: false,
             retry_waits_ms: waits.map(<[u64]>::to_vec),
         };
         let idle = member(&[], Some(&[1]));

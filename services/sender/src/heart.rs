@@ -19,13 +19,22 @@ use crate::lease::{HEARTBEAT, Lease};
 /// lasts, and the repetition has as long.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What the others hear of this sender.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The partitions that it works on, or is still finishing work on.
+    pub(crate) holds: BTreeSet<Partition>,
+    /// It is about to let all of them go.
+    pub(crate) leaving: bool,
+}
+
 /// This sender's heartbeat. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Heart {
     me: Arc<str>,
     members: Members,
     lease: Arc<Lease>,
-    holds: Arc<Mutex<BTreeSet<Partition>>>,
+    said: Arc<Mutex<Said>>,
     retry_waits_ms: Vec<u64>,
 }
 
@@ -40,7 +49,7 @@ impl Heart {
             me,
             members,
             lease,
-            holds: Arc::default(),
+            said: Arc::default(),
             retry_waits_ms,
         }
     }
@@ -57,29 +66,28 @@ impl Heart {
         }
     }
 
-    /// Says from now on that this sender holds these partitions, and says it at once if that is
-    /// new; tells whether it arrived.
-    pub(crate) async fn say(&self, holds: BTreeSet<Partition>) -> bool {
-        let mut said = self.holds.lock().await;
-        if *said == holds {
+    /// Says this from now on, and says it at once if it is new; tells whether it arrived.
+    pub(crate) async fn say(&self, what: Said) -> bool {
+        let mut said = self.said.lock().await;
+        if *said == what {
             return true;
         }
-        *said = holds;
+        *said = what;
         self.put(&said).await
     }
 
     /// One heartbeat; tells whether it arrived.
     pub(crate) async fn beat(&self) -> bool {
-        self.put(&*self.holds.lock().await).await
+        self.put(&*self.said.lock().await).await
     }
 
     /// To be called under the lock, so that an older word never arrives after a newer one.
-    async fn put(&self, holds: &BTreeSet<Partition>) -> bool {
+    async fn put(&self, said: &Said) -> bool {
         let sent = Instant::now();
         self.lease.check(sent);
-        let holds = holds.iter().copied().collect();
         let member = Member {
-            holds,
+            holds: said.holds.iter().copied().collect(),
+            leaving: said.leaving,
             retry_waits_ms: Some(self.retry_waits_ms.clone()),
         };
         let put = self.members.heartbeat(&self.me, &member);

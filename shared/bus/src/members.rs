@@ -21,6 +21,10 @@ use crate::{Bus, BusError};
 pub struct Member {
     /// The partitions that it works on, or is still finishing work on.
     pub holds: Vec<Partition>,
+    /// It is about to let all of them go: who comes next for them should look often. `false` from a sender
+    /// of before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
     /// The waits between attempts, in milliseconds, where neither an endpoint nor an event type has its
     /// own: only senders are told them. `None` from a sender of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

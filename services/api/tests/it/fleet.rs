@@ -36,6 +36,7 @@ async fn the_fleet_is_shown_to_those_who_run_it() {
             "sender-a",
             &Member {
                 holds,
+                leaving: false,
                 retry_waits_ms: Some(vec![500, 5_000]),
             },
         )

@@ -17,6 +17,7 @@ async fn members_are_listed_until_they_leave_or_fall_silent() {
             "a",
             &Member {
                 holds: holds.clone(),
+                leaving: false,
                 retry_waits_ms: None,
             },
         )
@@ -27,6 +28,7 @@ async fn members_are_listed_until_they_leave_or_fall_silent() {
             "b",
             &Member {
                 holds: Vec::new(),
+                leaving: true,
                 retry_waits_ms: None,
             },
         )
@@ -34,6 +36,7 @@ async fn members_are_listed_until_they_leave_or_fall_silent() {
         .unwrap();
     let listed = members.list().await.unwrap();
     assert_eq!(listed["a"].0.holds, holds);
+    assert!(!listed["a"].0.leaving && listed["b"].0.leaving);
     assert_eq!(listed.len(), 2);
 
     members.leave("b").await.unwrap();

@@ -20,6 +20,7 @@ mod egress_proxy;
 mod expiry;
 mod fan_out;
 mod fifo;
+mod hand_over;
 mod hostile;
 mod hostile_answers;
 mod http2;
