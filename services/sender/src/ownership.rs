@@ -22,6 +22,8 @@
 //!
 //! [`MEMBER_TTL`]: posthorn_bus::topology::MEMBER_TTL
 
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,12 +34,13 @@ use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{error_chain, metric};
 use posthorn_event_schema::Partition;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::heart::{Heart, Said};
 use crate::lease::{Lease, Tenure};
 use crate::partition::{Owner, Shared};
+use plan::plan;
 
 /// How often a sender looks who lives.
 const ROUND: Duration = Duration::from_secs(2);
@@ -49,36 +52,6 @@ const DRAIN_LOOK: Duration = Duration::from_millis(50);
 /// senders and one that died, that makes 800 small reads a second for six seconds.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_millis(500);
-
-/// What a sender should change. Pure.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Plan {
-    claim: BTreeSet<Partition>,
-    release: BTreeSet<Partition>,
-    /// Partitions that it is to have, and another still holds.
-    awaited: BTreeSet<Partition>,
-}
-
-/// Decides from what all others say and from what this sender holds.
-fn plan(me: &str, others: &BTreeMap<String, Said>, held: &BTreeSet<Partition>) -> Plan {
-    let mut plan = Plan::default();
-    for partition in Partition::all() {
-        let mine = partition.weight_of(me);
-        let staying = others.iter().filter(|(_, said)| !said.leaving);
-        let is_best = staying.into_iter().all(|(other, _)| {
-            let theirs = partition.weight_of(other);
-            (mine, me) > (theirs, other.as_str())
-        });
-        let taken = others.values().any(|said| said.holds.contains(&partition));
-        match (is_best, held.contains(&partition)) {
-            (true, false) if taken => plan.awaited.insert(partition),
-            (true, false) => plan.claim.insert(partition),
-            (false, true) => plan.release.insert(partition),
-            (true, true) | (false, false) => false,
-        };
-    }
-    plan
-}
 
 /// What a look at the others came to.
 enum Look {
@@ -282,7 +255,8 @@ impl Ownership {
     async fn announce_leave(&mut self) {
         self.leaving = true;
         let stay = |others: BTreeMap<String, Said>| others.values().any(|said| !said.leaving);
-        let has_successor = self.others().await.is_ok_and(stay);
+        let others = timeout(ROUND, self.others()).await;
+        let has_successor = others.is_ok_and(|others| others.is_ok_and(stay));
         if has_successor && !self.held.is_empty() && self.heart.say(self.said()).await {
             tokio::time::sleep(ROUND).await;
         }
@@ -298,65 +272,5 @@ impl Ownership {
             tokio::time::sleep(DRAIN_LOOK).await;
             self.say_what_is_held().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Others = BTreeMap<String, Said>;
-
-    fn others(names: &[&str]) -> Others {
-        names
-            .iter()
-            .map(|name| ((*name).to_owned(), Said::default()))
-            .collect()
-    }
-
-    fn holder(name: &str, holds: &BTreeSet<Partition>, leaving: bool) -> Others {
-        let holds = holds.clone();
-        Others::from([(name.to_owned(), Said { holds, leaving })])
-    }
-
-    #[test]
-    fn alone_a_sender_claims_everything() {
-        let plan = plan("a", &Others::new(), &BTreeSet::new());
-        assert_eq!(plan.claim.len(), usize::from(Partition::COUNT));
-        assert!(plan.release.is_empty());
-    }
-
-    #[test]
-    fn together_they_claim_everything_once() {
-        let mut claimed = BTreeSet::new();
-        for (me, rest) in [("a", ["b", "c"]), ("b", ["a", "c"]), ("c", ["a", "b"])] {
-            for partition in plan(me, &others(&rest), &BTreeSet::new()).claim {
-                assert!(claimed.insert(partition), "{partition} claimed twice");
-            }
-        }
-        assert_eq!(claimed.len(), usize::from(Partition::COUNT));
-    }
-
-    #[test]
-    fn a_newcomer_waits_until_the_holder_has_let_go() {
-        let all: BTreeSet<_> = Partition::all().collect();
-        let release = plan("a", &others(&["b"]), &all).release;
-        assert!(!release.is_empty() && release.len() < all.len());
-        let waiting = plan("b", &holder("a", &all, false), &BTreeSet::new());
-        assert_eq!(waiting.awaited, release);
-        assert!(waiting.claim.is_empty() && waiting.release.is_empty());
-        let kept: BTreeSet<_> = all.difference(&release).copied().collect();
-        let next = plan("b", &holder("a", &kept, false), &BTreeSet::new());
-        assert_eq!(next.claim, release);
-        assert!(next.awaited.is_empty());
-    }
-
-    #[test]
-    fn who_stays_waits_for_all_that_a_leaver_still_holds() {
-        let all: BTreeSet<_> = Partition::all().collect();
-        let waiting = plan("b", &holder("a", &all, true), &BTreeSet::new());
-        assert_eq!(waiting.awaited, all);
-        let free = plan("b", &holder("a", &BTreeSet::new(), true), &BTreeSet::new());
-        assert_eq!(free.claim, all);
     }
 }
