@@ -136,6 +136,9 @@ async fn run(
         }
         let mut batch = Batch::of(first);
         while let Ok(waiting) = queue.try_recv() {
+            if waiting.stored.is_closed() {
+                continue;
+            }
             if !batch.has_room(&waiting, most) {
                 left_over = Some(waiting);
                 break;

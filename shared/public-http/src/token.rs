@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use posthorn_chassis::Env;
+use posthorn_chassis::{Env, metric};
 use posthorn_event_schema::{ApplicationId, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -255,6 +255,7 @@ impl TokenKey {
         });
         let mut write = keys.known.write().unwrap_or_else(PoisonError::into_inner);
         if write.len() >= MOST_KNOWN {
+            metric::Counter::LimitReached.add(1, &[("limit", "known_tokens")]);
             write.clear();
         }
         write.insert(token.to_owned(), Arc::clone(&known));
