@@ -88,7 +88,7 @@ impl Handler {
                 job.meta.line = line.filter(|_| job.meta.callback.is_none());
             }
         }
-        describe(&span, &event, jobs.len());
+        span.record("posthorn.fanout.matched", jobs.len());
         Ok(Decided {
             event,
             verdicts,
@@ -178,11 +178,4 @@ impl Handler {
         }
         Ok(())
     }
-}
-
-fn describe(span: &Span, event: &Event, matched: usize) {
-    span.record("posthorn.app.id", event.meta.application.as_str());
-    span.record("posthorn.event.id", event.meta.id.as_str());
-    span.record("posthorn.event.type", event.meta.event_type.as_str());
-    span.record("posthorn.fanout.matched", matched);
 }

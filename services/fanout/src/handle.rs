@@ -190,7 +190,7 @@ impl Brought {
         let parts = match message.parts() {
             Ok(parts) => parts,
             Err(error) => {
-                let span = process_span(source);
+                let span = process_span(source, None);
                 trace_context::adopt(&span, message.headers());
                 let frame = message.payload().clone();
                 brought.unreadable.push(Unreadable { frame, error, span });
@@ -198,9 +198,10 @@ impl Brought {
             }
         };
         for (within, Part { trace, frame }) in (0..).zip(parts) {
-            let span = process_span(source);
+            let decoded = Event::decode(&frame);
+            let span = process_span(source, decoded.as_ref().ok());
             trace_context::adopt_part(&span, &trace);
-            match Event::decode(&frame) {
+            match decoded {
                 Err(error) => brought.unreadable.push(Unreadable { frame, error, span }),
                 Ok(event) => {
                     let waits = source == Source::Events && event.meta.starts_at() > now();
@@ -227,16 +228,18 @@ impl Brought {
     }
 }
 
-fn process_span(source: Source) -> Span {
+/// The span of working on an event, if it is one.
+fn process_span(source: Source, event: Option<&Event>) -> Span {
+    let meta = event.map(|event| &event.meta);
     tracing::info_span!(
         "process",
         otel.name = "process events",
         otel.kind = "consumer",
         messaging.system = "nats",
         messaging.destination.name = source.name(),
-        posthorn.app.id = tracing::field::Empty,
-        posthorn.event.id = tracing::field::Empty,
-        posthorn.event.type = tracing::field::Empty,
+        posthorn.app.id = meta.map(|meta| meta.application.as_str()),
+        posthorn.event.id = meta.map(|meta| meta.id.as_str()),
+        posthorn.event.type = meta.map(|meta| meta.event_type.as_str()),
         posthorn.fanout.matched = tracing::field::Empty,
     )
 }

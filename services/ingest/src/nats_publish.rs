@@ -26,7 +26,6 @@ use crate::rejection;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The door's parts.
-#[derive(Clone)]
 pub(crate) struct PublishDoor {
     pub(crate) bus: Bus,
     pub(crate) acceptor: Acceptor,
@@ -39,6 +38,7 @@ impl PublishDoor {
     /// Serves the door until shutdown; messages in flight are finished under the drain.
     pub(crate) async fn serve(self, mut messages: Messages, shutdown: Shutdown) {
         let permits = Arc::new(Semaphore::new(self.in_flight));
+        let door = Arc::new(self);
         loop {
             // The permit first: nothing is taken that cannot be worked on at once.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
@@ -48,7 +48,7 @@ impl PublishDoor {
                 message = messages.next() => message,
                 () = shutdown.requested() => return,
             };
-            let door = self.clone();
+            let door = Arc::clone(&door);
             shutdown.spawn("inbox message", async move {
                 door.handle(message).await;
                 drop(permit);

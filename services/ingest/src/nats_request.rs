@@ -48,7 +48,6 @@ struct ErrorBody<'a> {
 }
 
 /// The door's parts.
-#[derive(Clone)]
 pub(crate) struct RequestDoor {
     pub(crate) bus: Bus,
     pub(crate) acceptor: Acceptor,
@@ -68,6 +67,7 @@ impl RequestDoor {
         shutdown: Shutdown,
     ) -> Result<(), BusError> {
         let permits = Arc::new(Semaphore::new(self.in_flight));
+        let door = Arc::new(self);
         loop {
             let request = tokio::select! {
                 request = requests.next() => request.ok_or(BusError::Closed)?,
@@ -77,7 +77,7 @@ impl RequestDoor {
                 answer_busy(&request).await;
                 continue;
             };
-            let door = self.clone();
+            let door = Arc::clone(&door);
             shutdown.spawn("publish request", async move {
                 door.handle(request).await;
                 drop(permit);

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use posthorn_bus::snapshot::Snapshot;
 use posthorn_bus::{Bus, PublishError};
-use posthorn_chassis::{clock, error_chain, metric};
+use posthorn_chassis::{clock, error_chain, metric, telemetry};
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{
     ApplicationId, CancelReason, DeliveryCancelled, DeliveryJob, EndpointId, EndpointSnapshot,
     Outcome, Progress, SchemaVersion, Timestamp, Trigger,
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::answer::{Answer, Timed};
 use crate::authorized::Authorized;
@@ -260,19 +260,7 @@ impl Attempts {
         client: &Client,
         request: DeliveryRequest,
     ) -> Result<Timed, Kept> {
-        let span = tracing::info_span!(
-            "post",
-            otel.name = "POST",
-            otel.kind = "client",
-            otel.status_code = tracing::field::Empty,
-            http.request.method = "POST",
-            http.request.resend_count = job.meta.attempt.get() - 1,
-            http.response.status_code = tracing::field::Empty,
-            server.address = request.url.host_str().unwrap_or_default(),
-            server.port = request.url.port_or_known_default().unwrap_or_default(),
-            url.scheme = request.url.scheme(),
-            error.type = tracing::field::Empty,
-        );
+        let span = post_span(job, &request);
         let exchange = async {
             match receiver.oauth() {
                 None => client.post(request).await,
@@ -356,6 +344,27 @@ impl Attempts {
         .await?;
         Ok(Ended::default())
     }
+}
+
+/// The span of a request. Where nobody takes spans there is none: what is logged meanwhile is about the
+/// delivery, whose span says more.
+fn post_span(job: &DeliveryJob, request: &DeliveryRequest) -> Span {
+    if !telemetry::exports_spans() {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "post",
+        otel.name = "POST",
+        otel.kind = "client",
+        otel.status_code = tracing::field::Empty,
+        http.request.method = "POST",
+        http.request.resend_count = job.meta.attempt.get() - 1,
+        http.response.status_code = tracing::field::Empty,
+        server.address = request.url.host_str().unwrap_or_default(),
+        server.port = request.url.port_or_known_default().unwrap_or_default(),
+        url.scheme = request.url.scheme(),
+        error.type = tracing::field::Empty,
+    )
 }
 
 /// Whether somebody has ended what waited then. What was asked for by hand is not meant: a resend

@@ -31,9 +31,8 @@ const LONGEST_SHARED_TRACESTATE: usize = 512;
 /// A span's context, for a message that carries several.
 #[must_use]
 pub fn of_span(span: &Span) -> TraceHeaders {
-    let mut headers = HeaderMap::new();
-    inject_from(span, &mut headers);
-    let mut trace = of_headers(Some(&headers));
+    let mut trace = TraceHeaders::default();
+    telemetry::inject(span, &mut OwnHeaders(&mut trace));
     trace.tracestate = trace
         .tracestate
         .filter(|state| state.len() <= LONGEST_SHARED_TRACESTATE);
@@ -112,6 +111,20 @@ impl Extractor for NatsHeadersRef<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.iter().map(|(name, _)| name.as_ref()).collect()
+    }
+}
+
+/// Where the context of a new part is written.
+struct OwnHeaders<'a>(&'a mut TraceHeaders);
+
+impl Injector for OwnHeaders<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        let value = Some(value).filter(|value| !value.is_empty());
+        match key {
+            TRACEPARENT => self.0.traceparent = value,
+            TRACESTATE => self.0.tracestate = value,
+            _ => {}
+        }
     }
 }
 

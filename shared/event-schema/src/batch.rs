@@ -19,13 +19,11 @@ const BEGINNING: &[u8] = br#"{"batch":"#;
 const ENTRY_BYTES: usize = 128;
 
 /// Where a message belongs to in a trace. *Source*: W3C Trace Context.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceHeaders {
     /// The trace and the span that led to the message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// What tracing systems add to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracestate: Option<String>,
 }
 
@@ -49,18 +47,32 @@ impl Part {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
-    batch: Vec<Entry>,
+struct Head<Text> {
+    batch: Vec<Entry<Text>>,
     #[serde(rename = "v")]
     version: SchemaVersion,
 }
 
+/// Written with borrowed texts, read with owned ones.
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct Entry<Text> {
     /// Bytes of the frame.
     len: usize,
-    #[serde(flatten)]
-    trace: TraceHeaders,
+    /// Its [`TraceHeaders`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracestate: Option<Text>,
+}
+
+impl<'a> Entry<&'a str> {
+    fn of(part: &'a Part) -> Self {
+        Self {
+            len: part.frame.len(),
+            traceparent: part.trace.traceparent.as_deref(),
+            tracestate: part.trace.tracestate.as_deref(),
+        }
+    }
 }
 
 /// Joins frames; several become a batch.
@@ -72,12 +84,8 @@ pub fn join(parts: &[Part]) -> Bytes {
     if let [one] = parts {
         return one.frame.clone();
     }
-    let entry = |part: &Part| Entry {
-        len: part.frame.len(),
-        trace: part.trace.clone(),
-    };
     let head = Head {
-        batch: parts.iter().map(entry).collect(),
+        batch: parts.iter().map(Entry::of).collect(),
         version: SchemaVersion,
     };
     let room = parts.iter().map(Part::bytes_in_batch).sum::<usize>() + ENTRY_BYTES;
@@ -104,13 +112,18 @@ pub fn split(message: &Bytes) -> Result<Vec<Part>, FrameError> {
     }
     let line = message.iter().position(|&byte| byte == b'\n');
     let line = line.ok_or(FrameError::NoMetadata)?;
-    let head: Head = serde_json::from_slice(&message[..line]).map_err(FrameError::Metadata)?;
+    let head: Head<String> =
+        serde_json::from_slice(&message[..line]).map_err(FrameError::Metadata)?;
     let mut next = line + 1;
     let mut parts = Vec::with_capacity(head.batch.len());
-    for Entry { len, trace } in head.batch {
-        let place = place(next, len, message.len()).ok_or(FrameError::Lengths)?;
+    for entry in head.batch {
+        let place = place(next, entry.len, message.len()).ok_or(FrameError::Lengths)?;
         next = place.end;
         let frame = message.slice(place);
+        let trace = TraceHeaders {
+            traceparent: entry.traceparent,
+            tracestate: entry.tracestate,
+        };
         parts.push(Part { trace, frame });
     }
     if parts.is_empty() || next != message.len() {

@@ -4,13 +4,14 @@
 //! Every id that may reach a NATS subject is restricted to `A–Z a–z 0–9 _ -`, so no id can
 //! contain a token separator or a wildcard.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Timestamp;
 use crate::ksuid::{self, RANDOM_LEN};
+use crate::{Timestamp, text};
 
 /// Longest id in bytes.
 pub const MAX_ID_LEN: usize = 64;
@@ -100,8 +101,7 @@ macro_rules! text_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(de::Error::custom)
+                text::deserialize(deserializer, Self::parse)
             }
         }
     };
@@ -264,7 +264,7 @@ impl fmt::Display for ApplicationRef {
 /// `.<run>` for a delivery that a person asked for.
 ///
 /// It is derived and not drawn, so that fanning out an event twice names the same deliveries.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct DeliveryId(Arc<str>);
 
@@ -285,6 +285,12 @@ impl DeliveryId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for DeliveryId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer, |text| Ok::<_, Infallible>(Self(text.into())))
     }
 }
 

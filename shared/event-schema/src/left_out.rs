@@ -8,9 +8,9 @@
 
 use std::fmt::{self, Write};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{EndpointId, EndpointVerdict, Mismatch, Verdict, fnv};
+use crate::{EndpointId, EndpointVerdict, Mismatch, Verdict, fnv, text};
 
 /// The name of a roster: a digest of its endpoints, in their order. Of an application's own rosters.
 ///
@@ -49,14 +49,13 @@ impl Serialize for RosterId {
 
 impl<'de> Deserialize<'de> for RosterId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let digits = text.len() == 32 && text.bytes().all(|c| c.is_ascii_hexdigit());
-        match u128::from_str_radix(&text, 16) {
-            Ok(number) if digits => Ok(Self(number.to_be_bytes())),
-            _ => Err(de::Error::custom(
-                "a roster's name has 32 hexadecimal digits",
-            )),
-        }
+        text::deserialize(deserializer, |text| {
+            let digits = text.len() == 32 && text.bytes().all(|c| c.is_ascii_hexdigit());
+            match u128::from_str_radix(text, 16) {
+                Ok(number) if digits => Ok(Self(number.to_be_bytes())),
+                _ => Err("a roster's name has 32 hexadecimal digits"),
+            }
+        })
     }
 }
 
@@ -126,8 +125,7 @@ impl VerdictRuns {
 
 impl<'de> Deserialize<'de> for VerdictRuns {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        text::deserialize(deserializer, Self::parse)
     }
 }
 

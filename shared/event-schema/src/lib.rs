@@ -40,6 +40,7 @@ pub mod rejection;
 pub mod slots;
 pub mod snapshot;
 pub mod subject;
+mod text;
 pub mod timestamp;
 mod version;
 pub mod wish;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::NameError;
+use crate::{NameError, text};
 
 /// What a producer orders its events by, such as the id of the document that they are about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -44,8 +44,7 @@ impl OrderingKey {
 
 impl<'de> Deserialize<'de> for OrderingKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        text::deserialize(deserializer, Self::parse)
     }
 }
 

@@ -92,6 +92,7 @@ impl FanoutVerdict {
 
 /// Fan-out's decision for one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "EndpointVerdictFields")]
 pub struct EndpointVerdict {
     /// The endpoint.
     pub endpoint: EndpointId,
@@ -101,7 +102,7 @@ pub struct EndpointVerdict {
 }
 
 /// Whether an endpoint receives an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// A job was enqueued.
@@ -111,6 +112,38 @@ pub enum Verdict {
         /// Why.
         reason: Mismatch,
     },
+}
+
+/// An [`EndpointVerdict`] as it is read: what is flattened is read twice, and the recorder reads one of them for
+/// each delivery.
+#[derive(Deserialize)]
+struct EndpointVerdictFields {
+    endpoint: EndpointId,
+    verdict: VerdictName,
+    reason: Option<Mismatch>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum VerdictName {
+    Matched,
+    NotMatched,
+}
+
+impl TryFrom<EndpointVerdictFields> for EndpointVerdict {
+    type Error = &'static str;
+
+    fn try_from(fields: EndpointVerdictFields) -> Result<Self, Self::Error> {
+        let verdict = match (fields.verdict, fields.reason) {
+            (VerdictName::Matched, _) => Verdict::Matched,
+            (VerdictName::NotMatched, Some(reason)) => Verdict::NotMatched { reason },
+            (VerdictName::NotMatched, None) => return Err("missing field `reason`"),
+        };
+        Ok(Self {
+            endpoint: fields.endpoint,
+            verdict,
+        })
+    }
 }
 
 /// Why an endpoint does not receive an event.
@@ -231,5 +264,29 @@ impl Outcome {
             Self::Attempt(a) => a.id.to_string(),
             Self::Cancelled(c) => format!("{}/cancelled", c.delivery),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_receives_nothing_has_a_reason() {
+        let read = |json: &str| serde_json::from_str::<EndpointVerdict>(json);
+        let left_out = r#"{"endpoint":"ep_1","verdict":"not_matched","reason":"channel"}"#;
+        let reason = Mismatch::Channel;
+        assert_eq!(
+            read(left_out).unwrap().verdict,
+            Verdict::NotMatched { reason }
+        );
+        assert_eq!(
+            serde_json::to_string(&read(left_out).unwrap()).unwrap(),
+            left_out
+        );
+        let why = read(r#"{"endpoint":"ep_1","verdict":"not_matched"}"#).unwrap_err();
+        assert!(why.to_string().contains("reason"), "{why}");
+        let matched = read(r#"{"endpoint":"ep_1","verdict":"matched"}"#).unwrap();
+        assert_eq!(matched.verdict, Verdict::Matched);
     }
 }
