@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::{Bus, Message, Messages, trace_context};
+use posthorn_bus::{Bus, LastAck, Message, Messages, trace_context};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_event_schema::{Door, EventId, OrganizationId, Timestamp};
 use posthorn_signing::digest;
@@ -28,6 +28,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The door's parts.
 pub(crate) struct PublishDoor {
     pub(crate) bus: Bus,
+    pub(crate) last_ack: LastAck,
     pub(crate) acceptor: Acceptor,
     pub(crate) applications: Applications,
     pub(crate) organization: OrganizationId,
@@ -82,7 +83,7 @@ impl PublishDoor {
         let refusal = match self.accept(input, Place::of(message)).await {
             Ok(()) => {
                 accept::count("nats", "accepted");
-                return message.ack().await;
+                return self.last_ack.ack(message.receipt()).await;
             }
             Err(refusal) => refusal,
         };

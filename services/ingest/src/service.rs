@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use posthorn_bus::requests::Requests;
 use posthorn_bus::topology::Reader;
-use posthorn_bus::{Bus, BusError, Messages, trace_context};
+use posthorn_bus::{Bus, BusError, LastAck, Messages, trace_context};
 use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{BoxError, Context, Service};
@@ -56,6 +56,7 @@ impl Ingest {
             http: HttpDoor::new(config, tokens, acceptor.clone(), applications.clone()),
             publish: PublishDoor {
                 bus: bus.clone(),
+                last_ack: LastAck::new(&context.shutdown),
                 acceptor: acceptor.clone(),
                 applications: applications.clone(),
                 organization: config.nats_organization.clone(),

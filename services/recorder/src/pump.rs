@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::{Bus, Message, Messages};
+use posthorn_bus::batches::Limits;
+use posthorn_bus::{Batches, Bus, Message};
 use posthorn_chassis::error_chain::chain;
 use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{Shutdown, clock, metric};
@@ -43,11 +44,15 @@ struct Stopping;
 
 impl Pump {
     /// Writes what comes until the shutdown is requested.
-    pub(crate) async fn run<R: Record>(self, mut messages: Messages) {
+    pub(crate) async fn run<R: Record>(self, mut batches: Batches) {
+        let limits = Limits {
+            messages: RecorderConfig::MESSAGES,
+            bytes: MAX_BATCH_BYTES,
+            age: self.config.batch_age,
+        };
         loop {
-            let (most, age) = (RecorderConfig::MESSAGES, self.config.batch_age);
             let batch = tokio::select! {
-                batch = messages.next_batch(most, MAX_BATCH_BYTES, age) => batch,
+                batch = batches.next(limits) => batch,
                 // What was collected so far comes again after the ack wait.
                 () = self.shutdown.requested() => return,
             };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use posthorn_bus::{Bus, Messages};
+use posthorn_bus::{Batches, Bus};
 use posthorn_chassis::readiness::Gate;
 use posthorn_chassis::{BoxError, Context, Service, Shutdown};
 use posthorn_event_schema::{Event, Outcome};
@@ -19,8 +19,8 @@ pub struct Recorder {
     bus: Bus,
     store: Store,
     gates: Gates,
-    events: Messages,
-    outcomes: Messages,
+    events: Batches,
+    outcomes: Batches,
 }
 
 /// Each part says for itself whether it gets through to PostgreSQL.
@@ -47,12 +47,8 @@ impl Recorder {
             outcomes: gate("history_outcomes"),
             upkeep: gate("history_upkeep"),
         };
-        let events = bus
-            .messages(Event::READER, RecorderConfig::MESSAGES)
-            .await?;
-        let outcomes = bus
-            .messages(Outcome::READER, RecorderConfig::MESSAGES)
-            .await?;
+        let events = bus.batches(Event::READER).await?;
+        let outcomes = bus.batches(Outcome::READER).await?;
         Ok(Self {
             config: config.clone(),
             bus,

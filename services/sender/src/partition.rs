@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::Bus;
+use posthorn_bus::{Bus, LastAck};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
 use posthorn_event_schema::subject::{Lane, Rank, WaitingSubject};
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     pub(crate) pace: Pace,
     pub(crate) memory: Memory,
+    pub(crate) last_ack: LastAck,
 }
 
 /// The owner of one partition.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use posthorn_bus::Message;
+use posthorn_bus::{LastAck, Message};
 use posthorn_event_schema::slots::SlotsGiven;
 use posthorn_event_schema::subject::{Lane, WaitingSubject};
 use posthorn_event_schema::{ApplicationId, DeliveryJob, EndpointId, TraceHeaders};
@@ -42,9 +42,9 @@ pub(crate) struct Taken {
 
 impl Came {
     /// Its jobs one by one.
-    pub(crate) fn divide(self) -> impl Iterator<Item = Box<Taken>> {
+    pub(crate) fn divide(self, last_ack: &LastAck) -> impl Iterator<Item = Box<Taken>> + use<> {
         let hand = self.hand.map(Arc::new);
-        let shares = Share::all(self.message, self.jobs.len(), self.bytes);
+        let shares = Share::all(self.message, self.jobs.len(), self.bytes, last_ack);
         let jobs = shares.into_iter().zip(self.jobs);
         jobs.map(move |(share, (trace, job))| {
             Box::new(Taken {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use posthorn_bus::Bus;
+use posthorn_bus::{Bus, LastAck};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{BoxError, Context, Service};
 use posthorn_signing::KeyRing;
@@ -61,6 +61,7 @@ impl Sender {
         let shared = Arc::new(Shared {
             bus: bus.clone(),
             attempts,
+            last_ack: LastAck::new(&shutdown),
             shutdown,
             limits: Limits {
                 endpoint_in_flight: config.endpoint_in_flight,

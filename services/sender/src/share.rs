@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use posthorn_bus::{Bus, Message, PublishError};
+use posthorn_bus::{Bus, LastAck, Message, PublishError};
 use posthorn_event_schema::DeliveryJob;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -17,6 +17,7 @@ pub(crate) struct Share(Arc<Whole>);
 
 struct Whole {
     message: Message,
+    last_ack: LastAck,
     state: Mutex<State>,
     /// The jobs have their bodies from the message: all of it stays in memory until the last has ended.
     _bytes: OwnedSemaphorePermit,
@@ -46,9 +47,15 @@ enum Close {
 
 impl Share {
     /// The shares of a message with so many jobs, which takes so much memory.
-    pub(crate) fn all(message: Message, count: usize, bytes: OwnedSemaphorePermit) -> Vec<Self> {
+    pub(crate) fn all(
+        message: Message,
+        count: usize,
+        bytes: OwnedSemaphorePermit,
+        last_ack: &LastAck,
+    ) -> Vec<Self> {
         let whole = Arc::new(Whole {
             message,
+            last_ack: last_ack.clone(),
             state: Mutex::new(State {
                 open: count,
                 ..State::default()
@@ -80,7 +87,7 @@ impl Share {
     async fn close(self, close: Close) -> Option<Rest> {
         match close {
             Close::Nothing => {}
-            Close::Ack => self.0.message.ack().await,
+            Close::Ack => self.0.last_ack.ack(self.0.message.receipt()).await,
             Close::GiveBack(pause) => self.0.message.give_back(pause).await,
             Close::Split { jobs, pause } => {
                 return Some(Rest {

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use posthorn_event_schema::batch::{self, Part};
 use posthorn_event_schema::{FrameError, Partition as PartitionNumber, Timestamp};
-use tokio::time::{Instant, timeout_at};
 
 use crate::pull::Pulled;
 use crate::topology::Reader;
@@ -57,7 +56,7 @@ impl Bus {
     }
 }
 
-async fn consumer(bus: &Bus, reader: Reader) -> Result<PullConsumer, BusError> {
+pub(crate) async fn consumer(bus: &Bus, reader: Reader) -> Result<PullConsumer, BusError> {
     let stream = reader.stream().name();
     let found = bus
         .jetstream
@@ -131,34 +130,6 @@ impl Messages {
             // was on its way to the old one comes again after the ack wait.
             self.stream = None;
         }
-    }
-
-    /// Waits for a first message, then collects until there are `max`, or `max_bytes` of payload, or
-    /// `linger` has passed since the first.
-    ///
-    /// # Cancel safety
-    /// Not safe after the first message: messages collected so far come again only after the
-    /// consumer's ack wait.
-    pub async fn next_batch(
-        &mut self,
-        max: usize,
-        max_bytes: usize,
-        linger: Duration,
-    ) -> Vec<Message> {
-        let first = self.next().await;
-        let mut bytes = first.payload().len();
-        let mut batch = vec![first];
-        let until = Instant::now() + linger;
-        while batch.len() < max && bytes < max_bytes {
-            match timeout_at(until, self.next()).await {
-                Ok(message) => {
-                    bytes += message.payload().len();
-                    batch.push(message);
-                }
-                Err(_elapsed) => break,
-            }
-        }
-        batch
     }
 
     async fn resubscribe(&mut self) {
@@ -291,6 +262,15 @@ impl Message {
     /// Tells the server that the work goes on, so that it does not hand the message out again.
     pub async fn in_progress(&self) {
         self.settle(AckKind::Progress).await;
+    }
+
+    /// What is needed to ack it, while others still need its bytes.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        Receipt {
+            sequence: self.stream_sequence(),
+            acker: Acker::new(self.0.context.clone(), self.0.reply.clone()),
+        }
     }
 
     /// What is needed to ack it, without its bytes.

@@ -7,6 +7,7 @@
 //! - [`jobs`]: deliveries on their way to JOBS.
 //! - [`rejection`]: refused input, kept with its reason; [`rejected`]: reading it.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
+//! - [`batches`]: the same, as much at a time as has come.
 //! - [`waiting`]: the waiting room, read by the owner of a partition at its own pace.
 //! - [`config_bucket`], [`snapshot`]: the configuration that the hot path reads.
 //! - [`idempotency`]: which keys were used, for whom and with what result.
@@ -25,6 +26,7 @@
 //! events and outcomes that share a message are recognised by those who read them.
 
 pub mod backlog;
+pub mod batches;
 mod config;
 pub mod config_bucket;
 mod connect;
@@ -35,6 +37,7 @@ pub mod events;
 pub mod fleet;
 pub mod idempotency;
 pub mod jobs;
+mod last_ack;
 pub mod live;
 pub mod members;
 pub mod ordered;
@@ -53,11 +56,13 @@ pub mod topology;
 pub mod trace_context;
 pub mod waiting;
 
+pub use batches::Batches;
 pub use config::BusConfig;
 pub use connect::{Bus, OLDEST_SERVER};
 pub use consumer::{Message, Messages, Partition as JobPartition};
 pub use error::{BusError, PublishError};
 pub use jobs::{NewJob, NotStored};
+pub use last_ack::LastAck;
 pub use publisher::Stored;
 pub use rejection::Refused;
 pub use role::Role;

@@ -5,7 +5,7 @@
 //! at once, before the last messages of the same pull. Whoever stops there loses them until the ack
 //! wait. So here a pull ends when all that it was promised has come, or with its time.
 //! *Source*: nats-server 2.12.3, `loopAndGatherMsgs` and `addReplicatedQueuedMsg`; shown by
-//! `full_pulls_of_a_replicated_consumer_lose_nothing`.
+//! `full_pulls_and_batches_of_a_replicated_consumer_lose_nothing`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::{Bus, BusError};
 /// How long the end of a pull is waited for beyond its time, and the last messages beyond its end.
 ///
 /// *Source*: a majority of three servers with `sync_interval: always` took up to 0.3 s on a busy machine.
-const LATE: Duration = Duration::from_secs(1);
+pub(crate) const LATE: Duration = Duration::from_secs(1);
 /// With a status: how many messages of the pull will not come.
 const NOT_COMING: &str = "Nats-Pending-Messages";
 
@@ -36,7 +36,7 @@ pub struct Pulled {
 
 /// What one message on the inbox of a pull is.
 #[derive(Debug, PartialEq, Eq)]
-enum Said {
+pub(crate) enum Said {
     Message,
     /// The pull has ended, and so many of its messages will not come.
     Ended {
@@ -47,7 +47,7 @@ enum Said {
 }
 
 impl Said {
-    fn of(status: Option<StatusCode>, headers: Option<&HeaderMap>) -> Self {
+    pub(crate) fn of(status: Option<StatusCode>, headers: Option<&HeaderMap>) -> Self {
         if status.is_none_or(|status| status == StatusCode::OK) {
             return Self::Message;
         }
@@ -56,9 +56,17 @@ impl Said {
             .and_then(|value| value.as_str().parse().ok());
         match not_coming {
             Some(not_coming) => Self::Ended { not_coming },
+            None if status.is_some_and(is_end) => Self::Ended {
+                not_coming: usize::MAX,
+            },
             None => Self::Refused,
         }
     }
+}
+
+/// "404 No Messages" and "408 Requests Pending" answer pulls that do not wait.
+fn is_end(status: StatusCode) -> bool {
+    status == StatusCode::NOT_FOUND || status == StatusCode::TIMEOUT
 }
 
 impl Pulled {
@@ -141,6 +149,9 @@ mod tests {
         assert_eq!(said(409, Some("0")), Said::Ended { not_coming: 0 });
         assert_eq!(said(408, Some("7")), Said::Ended { not_coming: 7 });
         assert_eq!(said(409, None), Said::Refused);
+        let not_coming = usize::MAX;
+        assert_eq!(said(404, None), Said::Ended { not_coming });
+        assert_eq!(said(408, None), Said::Ended { not_coming });
         assert_eq!(said(503, None), Said::Refused);
     }
 }

@@ -31,7 +31,7 @@ impl Owner {
             }
             return;
         }
-        for taken in came.divide() {
+        for taken in came.divide(&self.shared.last_ack) {
             self.offer(taken);
         }
     }

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod backlog;
+mod batches;
 mod config;
 mod ensure;
 mod idempotency;
 mod jobs;
+mod last_ack;
 mod live;
 mod members;
 mod rejection;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use posthorn_bus::batches::Limits;
+use posthorn_bus::topology::Reader;
 use posthorn_bus::{Bus, BusConfig, Role};
-use posthorn_event_schema::{DeliveryJob, Partition};
+use posthorn_event_schema::{DeliveryJob, Event, Partition};
 use posthorn_harness::TestNatsCluster;
 
 use crate::samples;
@@ -15,7 +17,7 @@ const JOBS: usize = 400;
 const PULL: usize = 16;
 
 #[tokio::test]
-async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
+async fn full_pulls_and_batches_of_a_replicated_consumer_lose_nothing() {
     let nats = Box::pin(TestNatsCluster::start("")).await;
     let mut config = BusConfig::for_url(&nats.url());
     config.replicas = 3;
@@ -45,5 +47,27 @@ async fn full_pulls_of_a_replicated_consumer_lose_nothing() {
         }
     }
     // What a pull loses comes again, but only after the ack wait.
+    assert_eq!(again, 0, "in {:?}", started.elapsed());
+
+    let events = (0..JOBS).map(|n| samples::event(&format!("event_{n}")));
+    let events: Vec<Event> = events.collect();
+    for stored in join_all(events.iter().map(|event| bus.publish_event(event))).await {
+        stored.unwrap();
+    }
+    let mut batches = bus.batches(Reader::RecorderEvents).await.unwrap();
+    let limits = Limits {
+        messages: PULL,
+        bytes: 4 * 1024 * 1024,
+        age: Duration::from_millis(1),
+    };
+    came.clear();
+    let started = Instant::now();
+    while came.len() < JOBS {
+        for message in batches.next(limits).await {
+            came.insert(Event::decode(message.payload()).unwrap().meta.id);
+            again += usize::from(message.delivered() > 1);
+            message.ack().await;
+        }
+    }
     assert_eq!(again, 0, "in {:?}", started.elapsed());
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer::pull};
+use posthorn_bus::batches::Limits;
 use posthorn_bus::topology::{self, Reader, Stream};
 use posthorn_bus::{Bus, BusConfig, BusError, JobPartition, PublishError, Role};
 use posthorn_event_schema::{DeliveryJob, Event, Outcome, Partition};
@@ -87,10 +88,13 @@ async fn an_event_published_twice_is_stored_once_and_read_by_both_readers() {
     assert_eq!(first.sequence, second.sequence);
 
     for reader in [Reader::Fanout, Reader::RecorderEvents] {
-        let mut messages = bus.messages(reader, 10).await.unwrap();
-        let batch = messages
-            .next_batch(10, usize::MAX, Duration::from_millis(200))
-            .await;
+        let limits = Limits {
+            messages: 10,
+            bytes: 1024 * 1024,
+            age: Duration::from_millis(200),
+        };
+        let mut batches = bus.batches(reader).await.unwrap();
+        let batch = batches.next(limits).await;
         assert_eq!(batch.len(), 1, "{reader:?}");
         assert_eq!(Event::decode(batch[0].payload()).unwrap(), event);
         assert_eq!(batch[0].stream_sequence(), first.sequence);
