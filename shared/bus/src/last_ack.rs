@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Sends acks. Clones share the one that is held back.
 ///
-/// A process that dies leaves one more message unacked: work that ended up to twice [`LOOK`] earlier, and
+/// A process that dies leaves one more message unacked: work that ended within the 100 ms before, and
 /// that is done again by whoever gets the message next.
 #[derive(Clone)]
 pub struct LastAck(Arc<Shared>);
