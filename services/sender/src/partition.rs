@@ -94,7 +94,8 @@ impl Owner {
 
     /// Works on the partition until told to stop, then finishes what is in flight.
     ///
-    /// *Guarantee*: when it returns, nothing of the partition is in this process any more.
+    /// *Guarantee*: when it returns, nothing of the partition is in this process any more but, for 100 ms, the ack
+    /// of a job that has ended.
     pub(crate) async fn run(mut self) {
         if self.learn_lanes().await.is_none() {
             return;

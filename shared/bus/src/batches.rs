@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::consumer::{Message, consumer};
-use crate::pull::{LATE, Said};
+use crate::pull::{DOING, LATE, Said, refused};
 use crate::topology::Reader;
 use crate::{Bus, BusError};
 
@@ -30,7 +30,6 @@ const EXPIRES: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(20);
 /// Pause after a pull that failed.
 const PAUSE: Duration = Duration::from_millis(500);
-const DOING: &str = "pull messages";
 
 /// What one batch may hold.
 #[derive(Debug, Clone, Copy)]
@@ -138,17 +137,14 @@ impl Batches {
             let Ok(message) = timeout_at(until, self.answers.next()).await else {
                 break;
             };
-            let message = message.ok_or_else(|| refused("the subscription has ended"))?;
+            let ended = || std::io::Error::other("the subscription has ended");
+            let message = message.ok_or_else(|| BusError::request(DOING)(ended()))?;
             match Said::of(message.status, message.headers.as_ref()) {
                 Said::Message => batch.add(&self.bus, message),
                 // Of an earlier pull.
                 _ if message.subject.as_str() != answer => {}
                 Said::Ended { .. } => break,
-                Said::Refused => {
-                    let status = message.status.map_or(0, |status| status.as_u16());
-                    let why = message.description.as_deref().unwrap_or_default();
-                    return Err(refused(&format!("refused: {status} {why}")));
-                }
+                Said::Refused => return Err(refused(&message)),
             }
         }
         Ok(())
@@ -173,8 +169,4 @@ impl Batch {
         let message = jetstream::Message { message, context };
         self.messages.push(Message::new(message));
     }
-}
-
-fn refused(why: &str) -> BusError {
-    BusError::request(DOING)(std::io::Error::other(why.to_owned()))
 }

@@ -8,6 +8,7 @@
 //! - [`rejection`]: refused input, kept with its reason; [`rejected`]: reading it.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
 //! - [`batches`]: the same, as much at a time as has come.
+//! - [`LastAck`]: acks of a queue that does not run empty between two messages.
 //! - [`waiting`]: the waiting room, read by the owner of a partition at its own pace.
 //! - [`config_bucket`], [`snapshot`]: the configuration that the hot path reads.
 //! - [`idempotency`]: which keys were used, for whom and with what result.

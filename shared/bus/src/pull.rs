@@ -22,6 +22,7 @@ use crate::{Bus, BusError};
 ///
 /// *Source*: a majority of three servers with `sync_interval: always` took up to 0.3 s on a busy machine.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
+pub(crate) const DOING: &str = "pull messages";
 /// With a status: how many messages of the pull will not come.
 const NOT_COMING: &str = "Nats-Pending-Messages";
 
@@ -69,6 +70,14 @@ fn is_end(status: StatusCode) -> bool {
     status == StatusCode::NOT_FOUND || status == StatusCode::TIMEOUT
 }
 
+/// What [`Said::Refused`] means to whoever pulls.
+pub(crate) fn refused(message: &async_nats::Message) -> BusError {
+    let status = message.status.map_or(0, |status| status.as_u16());
+    let why = message.description.as_deref().unwrap_or_default();
+    let refused = std::io::Error::other(format!("refused: {status} {why}"));
+    BusError::request(DOING)(refused)
+}
+
 impl Pulled {
     /// Asks a consumer for at most `max` messages of together about `max_bytes`, within `expires`.
     pub(crate) async fn ask(
@@ -78,7 +87,6 @@ impl Pulled {
         max_bytes: usize,
         expires: Duration,
     ) -> Result<Self, BusError> {
-        const DOING: &str = "pull messages";
         let inbox = bus.client.new_inbox();
         let messages = bus.client.subscribe(inbox.clone()).await;
         let messages = messages.map_err(BusError::request(DOING))?;
@@ -119,12 +127,7 @@ impl Pulled {
                     self.left = self.left.saturating_sub(not_coming);
                     self.until = self.until.min(Instant::now() + LATE);
                 }
-                Said::Refused => {
-                    let status = message.status.map_or(0, |status| status.as_u16());
-                    let why = message.description.as_deref().unwrap_or_default();
-                    let refused = std::io::Error::other(format!("refused: {status} {why}"));
-                    return Err(BusError::request("pull messages")(refused));
-                }
+                Said::Refused => return Err(refused(&message)),
             }
         }
         Ok(None)
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_with_a_number_ends_a_pull_and_one_without_refuses_it() {
+    fn a_status_with_a_number_or_of_an_end_ends_a_pull_and_others_refuse_it() {
         assert_eq!(Said::of(None, None), Said::Message);
         assert_eq!(said(409, Some("0")), Said::Ended { not_coming: 0 });
         assert_eq!(said(408, Some("7")), Said::Ended { not_coming: 7 });
