@@ -1,23 +1,22 @@
-//! Accepting an event: claim its keys, then have it stored and the keys marked
-//! (`storing`). All doors end here.
+//! Accepting an event: claim its keys (`claims`), then have it stored and the keys marked (`storing`). All doors end here.
 //!
 //! *Guarantee*: `Ok` means that the event is stored in EVENTS. Of any number of requests with one
 //! key, concurrent or repeated, in any processes, across crashes at any step, one event results (a
-//! process that dies between ack and mark keeps this only for the stream's duplicate window); shown
-//! by `a_key_used_by_many_makes_one_event` and
+//! process that dies between ack and mark keeps this only for
+//! [`REPEATED_WITHIN`](posthorn_bus::events::REPEATED_WITHIN)); shown by `a_key_used_by_many_makes_one_event` and
 //! `a_producer_key_of_an_event_that_was_never_stored_can_be_used_again`.
 
 use std::sync::Arc;
 
-use posthorn_bus::idempotency::{Claim, Claimed, IdempotencyKeys, Mark};
+use posthorn_bus::idempotency::IdempotencyKeys;
 use posthorn_bus::{Bus, BusError, PublishError, trace_context};
 use posthorn_chassis::{Context, metric};
 use posthorn_event_schema::{ApplicationSnapshot, Event, ProducerKey};
-use posthorn_signing::digest::Sha256Digest;
 
 use crate::IngestConfig;
 use crate::applications::{Applications, Behind};
 use crate::candidate::{Candidate, Identity};
+use crate::claims::Claims;
 use crate::config::METADATA_ROOM;
 use crate::storing::{Marks, Storing};
 
@@ -130,7 +129,7 @@ impl Acceptor {
                 limit: self.max_body_bytes,
             });
         }
-        let claims = self.claim_all(application, &candidate, keys, fresh).await?;
+        let claims = Claims::of(&self.keys, application, &candidate, keys, fresh).await?;
         let trace_id = trace_context::trace_id(&tracing::Span::current());
         let revision = self.applications.revision();
         let event = candidate.into_event(application, claims.identity, trace_id, revision);
@@ -142,6 +141,7 @@ impl Acceptor {
         }
         let marks = Marks {
             claims: claims.marks,
+            repeated: claims.taken || claims.again,
             before_answer: keys.iter().any(|key| matches!(key, Key::Producer(_))),
         };
         let stored = self.storing.store(event.clone(), marks).await;
@@ -157,118 +157,6 @@ impl Acceptor {
             duplicate: claims.taken || stored_before,
         })
     }
-
-    async fn claim_all(
-        &self,
-        application: &ApplicationSnapshot,
-        candidate: &Candidate,
-        keys: &[Key],
-        fresh: Identity,
-    ) -> Result<Claims, AcceptError> {
-        let mut claims = Claims {
-            identity: fresh,
-            taken: false,
-            published: false,
-            marks: Vec::new(),
-        };
-        if keys.is_empty() {
-            return Ok(claims);
-        }
-        let digest = candidate.digest();
-        for key in keys {
-            let claim = Claim {
-                event: claims.identity.id.clone(),
-                accepted_at: claims.identity.accepted_at,
-                digest: digest.clone(),
-                published: false,
-            };
-            let name = key_name(application, candidate, key);
-            match self
-                .keys
-                .claim(&name, &claim)
-                .await
-                .map_err(AcceptError::KeysUnavailable)?
-            {
-                Claimed::Ours(mark) => claims.marks.push((mark, claim)),
-                Claimed::Taken(found, mark) => claims.adopt(key, &digest, found, mark)?,
-            }
-        }
-        self.agree(&mut claims).await?;
-        Ok(claims)
-    }
-
-    /// Has all keys stand for the event that the last of them was claimed for, before that event is
-    /// published: a repetition must find the same event by any of them.
-    async fn agree(&self, claims: &mut Claims) -> Result<(), AcceptError> {
-        let identity = &claims.identity;
-        let astray = claims.marks.iter_mut();
-        for (mark, claim) in astray.filter(|(_, claim)| claim.event != identity.id) {
-            claim.event = identity.id.clone();
-            claim.accepted_at = identity.accepted_at;
-            let replaced = self.keys.replace(mark, claim).await;
-            *mark = replaced.map_err(AcceptError::KeysUnavailable)?;
-        }
-        Ok(())
-    }
-}
-
-/// What claiming an event's keys came to.
-struct Claims {
-    identity: Identity,
-    taken: bool,
-    published: bool,
-    marks: Vec<(Mark, Claim)>,
-}
-
-impl Claims {
-    /// Takes over what an earlier claim of a key says, unless that contradicts this request.
-    fn adopt(
-        &mut self,
-        key: &Key,
-        digest: &str,
-        found: Claim,
-        mark: Mark,
-    ) -> Result<(), AcceptError> {
-        let same_event = found.event == self.identity.id;
-        let same_request = found.digest == digest;
-        match key {
-            Key::Request(_) if !same_request => return Err(AcceptError::KeyConflict),
-            Key::EventId if !same_request => return Err(AcceptError::EventExists),
-            // An event that is not known to be stored is none yet: its producer, who was told to
-            // come again, comes again.
-            Key::Producer(_) if !same_event && (found.published || !same_request) => {
-                return Err(AcceptError::EventExists);
-            }
-            Key::Request(_) | Key::EventId | Key::Producer(_) => {}
-        }
-        self.identity = Identity {
-            id: found.event.clone(),
-            accepted_at: found.accepted_at,
-        };
-        self.taken = true;
-        self.published |= found.published;
-        if !found.published {
-            self.marks.push((mark, found));
-        }
-        Ok(())
-    }
-}
-
-/// A key as the bucket stores it: a digest, so that nothing of it shows and any text fits.
-fn key_name(application: &ApplicationSnapshot, candidate: &Candidate, key: &Key) -> String {
-    let (kind, text): (&[u8], &str) = match key {
-        Key::Request(text) => (b"request", text),
-        Key::EventId => (b"event", candidate.chosen_id().map_or("", |id| id.as_str())),
-        Key::Producer(text) => (b"producer", text.as_str()),
-    };
-    let (organization, application) = (&application.organization, &application.id);
-    Sha256Digest::of_parts(&[
-        organization.as_str().as_bytes(),
-        application.as_str().as_bytes(),
-        kind,
-        text.as_bytes(),
-    ])
-    .to_hex()
 }
 
 impl AcceptError {

@@ -11,6 +11,7 @@
 pub mod accept;
 pub mod applications;
 pub mod candidate;
+mod claims;
 pub mod config;
 pub mod http;
 pub mod nats_event;

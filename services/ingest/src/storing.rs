@@ -2,9 +2,9 @@
 //!
 //! A caller may go away at any moment (an HTTP client that hangs up takes its handler with it), and
 //! may be told that the event could not be stored although it was. A key whose event is stored and
-//! which is not marked would make a second event once the stream's duplicate window has passed; so
+//! which is not marked would have it delivered again once nobody recognises it any more; so
 //! the work goes on without the caller, as a task of its own: it publishes the event again, under the
-//! same id and within that window, until the stream has it, and then marks the keys until that is
+//! same id and as long as it is recognised, until the stream has it, and then marks the keys until that is
 //! stored.
 //!
 //! Shown by `a_caller_that_goes_away_at_any_step_leaves_no_stored_event_unmarked`,
@@ -16,6 +16,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
+use posthorn_bus::events::REPEATED_WITHIN;
 use posthorn_bus::idempotency::{Claim, IdempotencyKeys, Mark};
 use posthorn_bus::{Bus, PublishError};
 use posthorn_chassis::metric;
@@ -49,6 +51,8 @@ pub(crate) struct Storing {
 /// What is to be marked once an event is stored, and when the caller hears that it is.
 pub(crate) struct Marks {
     pub(crate) claims: Vec<(Mark, Claim)>,
+    /// The event may be stored already: an earlier request claimed one of the keys.
+    pub(crate) repeated: bool,
     /// The caller is told only after the keys were marked, or one try of it failed: whoever uses a
     /// key after the answer must find it used.
     pub(crate) before_answer: bool,
@@ -94,16 +98,17 @@ impl Storing {
         span: Span,
         tell: oneshot::Sender<Result<bool, PublishError>>,
     ) {
-        // Beyond this a repetition might be stored a second time.
-        let window = self.bus.duplicate_window();
-        let until = Instant::now() + window.saturating_sub(self.bus.publish_timeout());
-        let publish = self.publish_first(&event, !marks.claims.is_empty());
+        // Beyond this a repetition might be delivered a second time: the first try may have been stored when
+        // it began, and the last one is when it ends.
+        let window = self.bus.duplicate_window().min(REPEATED_WITHIN);
+        let until = Instant::now() + window.saturating_sub(2 * self.bus.publish_timeout());
+        let publish = self.publish_first(&event, marks.repeated);
         let first = publish.instrument(span.clone()).await;
         let mut stored = first.is_ok();
         let again = matches!(&first, Err(error) if error.is_transient());
         let mut claims = marks.claims;
         if stored && marks.before_answer {
-            claims = self.mark_once(claims).await;
+            claims = self.mark_once(claims, true).await;
         }
         // The caller may be gone: that is why this outlives it.
         tell.send(first).ok();
@@ -115,10 +120,10 @@ impl Storing {
         }
     }
 
-    /// An event that keys stand for may be published again, by anyone, and is recognised then. Tells
-    /// whether it was.
-    async fn publish_first(&self, event: &Event, has_keys: bool) -> Result<bool, PublishError> {
-        if has_keys {
+    /// An event that may be stored already travels alone, so that the stream recognises it. Tells
+    /// whether it did.
+    async fn publish_first(&self, event: &Event, repeated: bool) -> Result<bool, PublishError> {
+        if repeated {
             let stored = self.bus.publish_event(event).await?;
             return Ok(stored.duplicate);
         }
@@ -158,7 +163,7 @@ impl Storing {
         let until = Instant::now() + MARK_PATIENCE;
         let mut pause = FIRST_PAUSE;
         loop {
-            claims = self.mark_once(claims).await;
+            claims = self.mark_once(claims, false).await;
             if claims.is_empty() {
                 return;
             }
@@ -170,15 +175,17 @@ impl Storing {
     }
 
     /// Tries once to mark each key; returns those that are not marked.
-    async fn mark_once(&self, claims: Vec<(Mark, Claim)>) -> Vec<(Mark, Claim)> {
-        let mut left = Vec::new();
-        for (mark, claim) in claims {
-            if let Err(error) = self.keys.mark_published(&mark, &claim).await {
-                tracing::debug!(error = %error, "idempotency key not marked yet");
-                left.push((mark, claim));
+    async fn mark_once(&self, claims: Vec<(Mark, Claim)>, at_once: bool) -> Vec<(Mark, Claim)> {
+        let marking = claims.into_iter().map(|(mark, claim)| async {
+            match self.keys.mark_published(&mark, &claim, at_once).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::debug!(error = %error, "idempotency key not marked yet");
+                    Some((mark, claim))
+                }
             }
-        }
-        left
+        });
+        join_all(marking).await.into_iter().flatten().collect()
     }
 
     /// Waits before another try; `false` when there is to be none.

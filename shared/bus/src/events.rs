@@ -1,7 +1,10 @@
 //! Accepted events on their way to EVENTS.
 //!
-//! An event that may be published again must be recognised then, so it travels alone, under its own
-//! `Nats-Msg-Id`. One that is not, because no key stands for it, may share a message with others.
+//! Events that come at the same time share a message. What is published again, because nobody knows
+//! whether it is stored, travels alone, under its own `Nats-Msg-Id`: the stream recognises it if the first
+//! copy was alone as well, and if it was not, senders recognise its jobs for [`REPEATED_WITHIN`].
+
+use std::time::Duration;
 
 use posthorn_chassis::telemetry;
 use posthorn_event_schema::batch::{self, Part};
@@ -18,6 +21,11 @@ pub(crate) const EVENTS: Kind = Kind {
     subject: subject::EVENTS_TOGETHER,
     join: batch::join,
 };
+/// How long senders remember a delivery that ended.
+///
+/// An event that is stored a second time within it is delivered once. Longer than a publish that nobody
+/// confirmed and the ack wait of a reader that died, after which an event comes again.
+pub const REPEATED_WITHIN: Duration = Duration::from_secs(60);
 /// A larger event gains nothing from sharing a message, and would wait for it.
 const LARGE: usize = 16 * 1024;
 
@@ -47,7 +55,7 @@ impl Bus {
     ///
     /// # Errors
     /// See [`PublishError`]. After an error the event may still be stored; published again it makes
-    /// second jobs under the same names, which their sender recognises for a minute.
+    /// second jobs under the same names, which their sender recognises for [`REPEATED_WITHIN`].
     pub async fn publish_event_with_others(&self, event: &Event) -> Result<(), PublishError> {
         if event.body.len() > LARGE {
             return self.publish_event(event).await.map(drop);

@@ -1,11 +1,15 @@
 //! Which keys were used, for which event, and whether that event is stored.
 //!
 //! A key is *claimed* before the event is published and *marked* after its ack; the mark is repeated
-//! until it is stored, mostly without anyone waiting for it. Whoever finds a key claimed but not marked publishes its own copy of the
-//! same event under the claimed id (the stream drops it if it is there already); whoever finds it
-//! marked only answers. A crash between the steps, a concurrent duplicate in another process and a
-//! late retry therefore all end in one event; only a crash after the ack and before the mark leaves a
-//! key whose repetition makes a second one, once the stream's duplicate window has passed.
+//! until it is stored, mostly without anyone waiting for it, and shares its message with others
+//! (`pages`). Whoever finds a key claimed but not marked publishes its own copy of the same event under
+//! the claimed id, which is recognised by the stream if the first copy was alone in its message, and by
+//! senders if it was not ([`REPEATED_WITHIN`](crate::events::REPEATED_WITHIN)); whoever finds it marked only
+//! answers. A crash between the steps, a concurrent duplicate in another process and a late retry
+//! therefore all end in one event; only a crash after the ack and before the mark leaves a key whose
+//! repetition, a minute later, delivers it once more under the same id.
+
+mod pages;
 
 use std::sync::Arc;
 
@@ -13,7 +17,9 @@ use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKi
 use bytes::Bytes;
 use posthorn_event_schema::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
+use self::pages::{Page, Pages};
 use crate::topology::Bucket;
 use crate::{Bus, BusError};
 
@@ -30,25 +36,44 @@ pub struct Claim {
     pub published: bool,
 }
 
+/// A claim as the bucket has it.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    claim: Claim,
+    /// The page that has the event once it is stored, unless the claim itself says so. Builds before
+    /// this one named none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
+}
+
 /// What claiming a key found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Claimed {
     /// The key is ours.
     Ours(Mark),
-    /// Somebody claimed it before: the caller itself, another process, or an earlier life.
+    /// It was ours already: this very claim was made before, and its event may be stored.
+    Again(Mark),
+    /// Somebody claimed it before: another request, here or elsewhere, or an earlier life.
     Taken(Claim, Mark),
 }
 
 /// The place of a claim, to mark it by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Mark {
     key: String,
     revision: u64,
+    /// A page of ours that the claim names. Whoever did not make the claim has none, and changes the
+    /// claim itself.
+    page: Option<Arc<Page>>,
 }
 
 /// The bucket `idempotency`.
 #[derive(Debug, Clone)]
-pub struct IdempotencyKeys(Arc<Store>);
+pub struct IdempotencyKeys {
+    bucket: Arc<Store>,
+    pages: Pages,
+}
 
 impl Bus {
     /// Opens the bucket `idempotency`.
@@ -60,9 +85,11 @@ impl Bus {
             .jetstream
             .get_key_value(Bucket::Idempotency.name())
             .await;
-        store
-            .map(|store| IdempotencyKeys(Arc::new(store)))
-            .map_err(|error| BusError::setup("bucket idempotency")(error.into()))
+        let bucket = store
+            .map(Arc::new)
+            .map_err(|error| BusError::setup("bucket idempotency")(error.into()))?;
+        let pages = Pages::start(Arc::clone(&bucket));
+        Ok(IdempotencyKeys { bucket, pages })
     }
 }
 
@@ -77,49 +104,62 @@ impl IdempotencyKeys {
     /// [`BusError::Request`] when JetStream does not answer: the key may or may not be claimed,
     /// and claiming it again is safe.
     pub async fn claim(&self, key: &str, claim: &Claim) -> Result<Claimed, BusError> {
-        let value = encode(claim)?;
-        match self.0.create(key, value).await {
-            Ok(revision) => Ok(Claimed::Ours(Mark {
+        if let Some(mark) = self.create(key, claim).await? {
+            return Ok(Claimed::Ours(mark));
+        }
+        if let Some((found, mark)) = self.look(key).await? {
+            return Ok(if found == *claim {
+                Claimed::Again(mark)
+            } else {
+                Claimed::Taken(found, mark)
+            });
+        }
+        // It expired between the two looks: the key is free again.
+        let made = self.create(key, claim).await?;
+        made.map(Claimed::Ours)
+            .ok_or_else(|| BusError::request("claim an idempotency key")(Contended))
+    }
+
+    /// `None` when somebody has the key.
+    async fn create(&self, key: &str, claim: &Claim) -> Result<Option<Mark>, BusError> {
+        let page = self.pages.for_claim(Instant::now());
+        let value = encode(claim, Some(&page))?;
+        match self.bucket.create(key, value).await {
+            Ok(revision) => Ok(Some(Mark {
                 key: key.to_owned(),
                 revision,
+                page: Some(page),
             })),
-            Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {
-                self.taken(key, claim).await
-            }
+            Err(error) if error.kind() == CreateErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(BusError::request("claim an idempotency key")(error)),
         }
     }
 
-    async fn taken(&self, key: &str, ours: &Claim) -> Result<Claimed, BusError> {
-        let entry = self.0.entry(key).await;
+    /// What is known of a key; `None` when nobody has it.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when JetStream does not answer, [`BusError::Value`] when what it has is no
+    /// claim.
+    pub async fn look(&self, key: &str) -> Result<Option<(Claim, Mark)>, BusError> {
+        let entry = self.bucket.entry(key).await;
         let entry = entry.map_err(BusError::request("read an idempotency key"))?;
-        match entry.filter(|entry| entry.operation == Operation::Put) {
-            Some(entry) => {
-                let claim: Claim =
-                    serde_json::from_slice(&entry.value).map_err(|cause| BusError::Value {
-                        what: "idempotency key",
-                        cause,
-                    })?;
-                let mark = Mark {
-                    key: key.to_owned(),
-                    revision: entry.revision,
-                };
-                if claim == *ours {
-                    Ok(Claimed::Ours(mark))
-                } else {
-                    Ok(Claimed::Taken(claim, mark))
-                }
-            }
-            // It expired between the two looks: the key is free again.
-            None => {
-                let made = self.0.create(key, encode(ours)?).await;
-                let revision = made.map_err(BusError::request("claim an idempotency key"))?;
-                Ok(Claimed::Ours(Mark {
-                    key: key.to_owned(),
-                    revision,
-                }))
-            }
+        let Some(entry) = entry.filter(|entry| entry.operation == Operation::Put) else {
+            return Ok(None);
+        };
+        let Entry { mut claim, page } =
+            serde_json::from_slice(&entry.value).map_err(|cause| BusError::Value {
+                what: "idempotency key",
+                cause,
+            })?;
+        if let Some(page) = page.filter(|_| !claim.published) {
+            claim.published = pages::lists(&self.bucket, &page, &claim.event).await?;
         }
+        let mark = Mark {
+            key: key.to_owned(),
+            revision: entry.revision,
+            page: None,
+        };
+        Ok(Some((claim, mark)))
     }
 
     /// Has a claim say something else, unless somebody has changed it meanwhile.
@@ -127,30 +167,39 @@ impl IdempotencyKeys {
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer or somebody has changed it.
     pub async fn replace(&self, mark: &Mark, claim: &Claim) -> Result<Mark, BusError> {
-        let replaced = self
-            .0
-            .update(&mark.key, encode(claim)?, mark.revision)
-            .await;
+        let value = encode(claim, mark.page.as_deref())?;
+        let replaced = self.bucket.update(&mark.key, value, mark.revision).await;
         let revision = replaced.map_err(BusError::request("change an idempotency key"))?;
         Ok(Mark {
-            key: mark.key.clone(),
             revision,
+            ..mark.clone()
         })
     }
 
     /// Remembers that a claim's event is stored. Losing this costs a repeated caller one publish,
-    /// which the stream drops within its duplicate window and stores as a second event after it.
+    /// which is recognised for a while and delivers the event once more after it.
     ///
-    /// A claim that somebody has changed meanwhile is left alone: they mark it.
+    /// Marks of claims that were made here wait some hundredths of a second for others to share their
+    /// message, unless `at_once`. A claim of somebody else's that was changed meanwhile is left alone: they
+    /// mark it.
     ///
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer; marking again is safe.
-    pub async fn mark_published(&self, mark: &Mark, claim: &Claim) -> Result<(), BusError> {
-        let value = encode(&Claim {
+    pub async fn mark_published(
+        &self,
+        mark: &Mark,
+        claim: &Claim,
+        at_once: bool,
+    ) -> Result<(), BusError> {
+        if let Some(page) = &mark.page {
+            return self.pages.mark(page, &claim.event, at_once).await;
+        }
+        let published = Claim {
             published: true,
             ..claim.clone()
-        })?;
-        match self.0.update(&mark.key, value, mark.revision).await {
+        };
+        let value = encode(&published, None)?;
+        match self.bucket.update(&mark.key, value, mark.revision).await {
             Ok(_revision) => Ok(()),
             Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => Ok(()),
             Err(error) => Err(BusError::request("mark an idempotency key")(error)),
@@ -158,8 +207,17 @@ impl IdempotencyKeys {
     }
 }
 
-fn encode(claim: &Claim) -> Result<Bytes, BusError> {
-    let json = serde_json::to_vec(claim);
+/// Somebody claimed a key in the moment in which it was free again.
+#[derive(Debug, thiserror::Error)]
+#[error("somebody claims it at the same time")]
+struct Contended;
+
+fn encode(claim: &Claim, page: Option<&Page>) -> Result<Bytes, BusError> {
+    let entry = Entry {
+        claim: claim.clone(),
+        page: page.map(|page| page.key().to_owned()),
+    };
+    let json = serde_json::to_vec(&entry);
     json.map(Bytes::from).map_err(|cause| BusError::Value {
         what: "idempotency key",
         cause,

@@ -1,6 +1,8 @@
 //! A NATS server with the fleet's streams, some of which may be closed for a while: what a single
 //! step of the fleet is tested with.
 
+use std::collections::HashMap;
+
 use async_nats::jetstream::{kv, stream};
 use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_harness::TestNats;
@@ -118,24 +120,32 @@ impl Streams {
         metas
     }
 
-    /// What the bucket `idempotency` remembers.
+    /// What the bucket `idempotency` remembers of each key: its claim, marked if a page says so.
     ///
     /// # Panics
     /// When the server does not answer.
     pub async fn claims(&self) -> Vec<Value> {
-        let bucket: kv::Store = self
-            .producer
-            .jetstream()
-            .get_key_value("idempotency")
-            .await
-            .expect("the bucket");
+        let bucket = self.producer.jetstream().get_key_value("idempotency").await;
+        let bucket: kv::Store = bucket.expect("the bucket");
         let keys = bucket.keys().await.expect("the keys");
         let keys: Vec<_> = futures::StreamExt::collect(keys).await;
-        let mut claims = Vec::new();
+        let (mut pages, mut claims) = (HashMap::new(), Vec::new());
         for key in keys {
-            let value = bucket.get(key.expect("a key")).await.expect("an answer");
-            let value = value.expect("a claim");
-            claims.push(serde_json::from_slice(&value).expect("JSON"));
+            let key = key.expect("a key");
+            let value = bucket.get(&key).await.expect("an answer");
+            let value: Value = serde_json::from_slice(&value.expect("a value")).expect("JSON");
+            if key.starts_with("page.") {
+                pages.insert(key, value);
+            } else {
+                claims.push(value);
+            }
+        }
+        for claim in &mut claims {
+            let page = claim["page"].as_str().and_then(|key| pages.get(key));
+            let stored = page.and_then(|page| page["stored"].as_array());
+            if stored.is_some_and(|stored| stored.contains(&claim["event"])) {
+                claim["published"] = true.into();
+            }
         }
         claims
     }

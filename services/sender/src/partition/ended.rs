@@ -3,19 +3,19 @@
 //! An ack is sent without waiting for an answer. One that was on its way when the connection broke, or
 //! that came before a restarted nats-server knew its consumer again, is lost, and the job is handed out
 //! once more; shown by `a_job_whose_ack_was_lost_is_not_attempted_again`. And an event that shared its
-//! message with others may be stored twice, if ingest died before it acked INBOX or if NATS was away while it
-//! published: JetStream does not recognise these, and their jobs come twice.
+//! message with others may be stored twice, if ingest died before it acked INBOX or marked a key, or if NATS was
+//! away while it published: JetStream does not recognise these, and their jobs come twice.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use posthorn_bus::events::REPEATED_WITHIN;
 use tokio::time::Instant;
 
 /// How long a job is remembered: what is handed out again comes after
-/// [`ACK_WAIT`](posthorn_bus::topology::ACK_WAIT), and an event after a publish that nobody confirmed and
-/// after another ack wait.
-const MEMORY: Duration = Duration::from_secs(60);
+/// [`ACK_WAIT`](posthorn_bus::topology::ACK_WAIT), and an event that is stored again within this.
+const MEMORY: Duration = REPEATED_WITHIN;
 /// Jobs of a partition that are remembered at most, in some 5 MiB: beyond 1,667 a second and partition,
 /// what comes again late may repeat a request.
 const MOST: usize = 100_000;

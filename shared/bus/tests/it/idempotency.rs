@@ -1,7 +1,8 @@
 //! Idempotency keys: one winner, whoever tries and however often.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use futures::future::join_all;
 use posthorn_bus::idempotency::{Claim, Claimed};
 use posthorn_event_schema::{EventId, Timestamp};
 
@@ -17,7 +18,7 @@ fn claim(event: &str) -> Claim {
 #[tokio::test]
 async fn of_many_concurrent_claims_one_wins_and_all_others_are_told_which() {
     let (nats, _bus) = crate::start().await;
-    let attempts = futures::future::join_all((0..16).map(async |n| {
+    let attempts = join_all((0..16).map(async |n| {
         let keys = crate::connect(&nats)
             .await
             .idempotency_keys()
@@ -27,6 +28,7 @@ async fn of_many_concurrent_claims_one_wins_and_all_others_are_told_which() {
         match keys.claim("00ff", &ours).await.unwrap() {
             Claimed::Ours(_) => (true, ours.event),
             Claimed::Taken(found, _) => (false, found.event),
+            Claimed::Again(_) => panic!("nobody claims twice"),
         }
     }))
     .await;
@@ -46,17 +48,132 @@ async fn a_claim_made_again_is_ours_and_a_mark_is_seen() {
     let (_nats, bus) = crate::start().await;
     let keys = bus.idempotency_keys().await.unwrap();
     let ours = claim("event_1");
-    assert!(matches!(
-        keys.claim("00ff", &ours).await.unwrap(),
-        Claimed::Ours(_)
-    ));
-    let Claimed::Ours(mark) = keys.claim("00ff", &ours).await.unwrap() else {
+    let first = keys.claim("00ff", &ours).await.unwrap();
+    assert!(matches!(first, Claimed::Ours(_)), "{first:?}");
+    let Claimed::Again(mark) = keys.claim("00ff", &ours).await.unwrap() else {
         panic!("the same claim, made again, is not ours");
     };
-    keys.mark_published(&mark, &ours).await.unwrap();
+    keys.mark_published(&mark, &ours, false).await.unwrap();
     let Claimed::Taken(found, _) = keys.claim("00ff", &claim("event_2")).await.unwrap() else {
         panic!("the key is free");
     };
     assert!(found.published);
     assert_eq!(found.event, ours.event);
+}
+
+#[tokio::test]
+async fn marks_of_many_keys_share_messages_and_everybody_sees_them() {
+    const KEYS: usize = 300;
+    let (nats, bus) = crate::start().await;
+    let keys = bus.idempotency_keys().await.unwrap();
+    let claims = (0..KEYS).map(|n| (format!("{n:04x}"), claim(&format!("event_{n}"))));
+    let claimed =
+        join_all(claims.map(
+            async |(key, claim)| match keys.claim(&key, &claim).await.unwrap() {
+                Claimed::Ours(mark) => (key, mark, claim),
+                other => panic!("{other:?}"),
+            },
+        ))
+        .await;
+    // All but one of them are stored.
+    let (left, stored) = claimed.split_first().unwrap();
+    let marking = stored
+        .iter()
+        .map(|(_, mark, claim)| keys.mark_published(mark, claim, false));
+    for marked in join_all(marking).await {
+        marked.unwrap();
+    }
+    let other = crate::connect(&nats)
+        .await
+        .idempotency_keys()
+        .await
+        .unwrap();
+    for (key, _, claim) in stored {
+        let (found, _) = other.look(key).await.unwrap().unwrap();
+        assert!(found.published, "{found:?}");
+        assert_eq!(found.event, claim.event);
+    }
+    let (found, mark) = other.look(&left.0).await.unwrap().unwrap();
+    assert!(!found.published, "{found:?}");
+    // Somebody else had it stored: the claim itself says so then.
+    other.mark_published(&mark, &found, false).await.unwrap();
+    let (found, _) = keys.look(&left.0).await.unwrap().unwrap();
+    assert!(found.published, "{found:?}");
+
+    let jetstream = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let stream = jetstream.get_stream("KV_idempotency").await.unwrap();
+    let made = usize::try_from(stream.cached_info().state.last_sequence).unwrap();
+    assert!(made < KEYS + KEYS / 4, "{made} messages for {KEYS} keys");
+}
+
+#[tokio::test]
+async fn of_claims_that_come_at_once_each_hears_of_its_own() {
+    const KEYS: usize = 500;
+    let (nats, bus) = crate::start().await;
+    let keys = bus.idempotency_keys().await.unwrap();
+    let other = crate::connect(&nats)
+        .await
+        .idempotency_keys()
+        .await
+        .unwrap();
+    let name = |n: usize| format!("{n:04x}");
+    let of = |n: usize| claim(&format!("event_{n}"));
+    for taken in [[].as_slice(), &[KEYS + 100, KEYS + 400]] {
+        for n in taken {
+            let theirs = other
+                .claim(&name(*n), &claim("event_theirs"))
+                .await
+                .unwrap();
+            assert!(matches!(theirs, Claimed::Ours(_)), "{theirs:?}");
+        }
+        // Each twice: by two callers of this process.
+        let base = if taken.is_empty() { 0 } else { KEYS };
+        let claiming = (base..base + KEYS).flat_map(|n| [n, n]);
+        let claimed = claiming.map(async |n| (n, keys.claim(&name(n), &of(n)).await.unwrap()));
+        let (mut ours, mut again) = (HashMap::new(), HashSet::new());
+        for (n, claimed) in join_all(claimed).await {
+            match claimed {
+                Claimed::Ours(mark) => assert!(ours.insert(n, mark).is_none(), "{n} twice"),
+                Claimed::Again(_) => assert!(again.insert(n), "{n} never"),
+                Claimed::Taken(found, _) => {
+                    assert_eq!(found.event.as_str(), "event_theirs");
+                    assert!(taken.contains(&n), "{n}");
+                }
+            }
+        }
+        assert_eq!(ours.len(), KEYS - taken.len());
+        assert_eq!(again.len(), KEYS - taken.len());
+        // The revision that each heard is that of its own claim.
+        for (n, mark) in ours {
+            let changed = Claim {
+                digest: "other".to_owned(),
+                ..of(n)
+            };
+            keys.replace(&mark, &changed).await.unwrap();
+            let (found, _) = other.look(&name(n)).await.unwrap().unwrap();
+            assert_eq!(found, changed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_an_earlier_build_counts() {
+    let (nats, bus) = crate::start().await;
+    let keys = bus.idempotency_keys().await.unwrap();
+    let jetstream = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let bucket = jetstream.get_key_value("idempotency").await.unwrap();
+    for published in [false, true] {
+        let value = format!(
+            r#"{{"event":"event_1","accepted_at":1700000000000000,"digest":"d","published":{published}}}"#
+        );
+        bucket.put("00ff", value.into()).await.unwrap();
+        let (found, _) = keys.look("00ff").await.unwrap().unwrap();
+        assert_eq!(
+            found,
+            Claim {
+                published,
+                ..claim("event_1")
+            }
+        );
+    }
 }

@@ -66,14 +66,24 @@ async fn events_that_come_at_once_share_messages_and_reach_everybody_once_and_in
     let producer = stack.producer().await;
     let tap = tap(&producer).await;
     let requests = (0..EVENTS).map(|number| {
-        let event = json!({"type": "a", "data": {"n": number}}).to_string();
-        producer.request("posthorn.publish.acme", event)
+        let mut event = json!({"type": "a", "data": {"n": number}});
+        if number % 2 == 0 {
+            // A key stands for it.
+            event["id"] = format!("own-{number}").into();
+        }
+        producer.request("posthorn.publish.acme", event.to_string())
     });
     for answer in join_all(requests).await {
         assert!(answer["id"].is_string(), "{answer}");
     }
     let messages = messages(&tap, EVENTS).await;
     assert!(messages.len() < EVENTS, "none shared a message");
+    let with_key = |event: &Event| event.meta.id.as_str().starts_with("own-");
+    let shared = messages.iter().filter(|events| events.len() > 1).flatten();
+    assert!(
+        shared.filter(|event| with_key(event)).count() > 1,
+        "none with a key did"
+    );
     let order: Vec<u64> = messages
         .iter()
         .flatten()
