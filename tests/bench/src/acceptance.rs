@@ -130,14 +130,15 @@ async fn wait_for_deliveries(receiver: &Receiver, sent: u32, endpoints: u32) -> 
 
 fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
     println!(
-        "acceptance: {} events a door at {}/s from {} producers, {} bytes, {} endpoints, sync {:?}, {:?}",
+        "acceptance: {} events a door at {}/s from {} producers, {} bytes, {} endpoints, sync {:?}, {:?}, {:?} NATS",
         options.events,
         options.rate,
         options.producers,
         options.payload,
         options.endpoints,
         options.setup.sync,
-        options.setup.shape
+        options.setup.shape,
+        options.setup.servers
     );
     println!(
         "{:<24} {:>9} {:>9} {:>9} {:>7}",
@@ -164,6 +165,7 @@ fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
         "scenario": "acceptance",
         "sync": format!("{:?}", options.setup.sync),
         "shape": format!("{:?}", options.setup.shape),
+        "servers": format!("{:?}", options.setup.servers),
         "rate": options.rate,
         "producers": options.producers,
         "payload_bytes": options.payload,

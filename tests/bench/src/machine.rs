@@ -41,8 +41,8 @@ impl Conditions {
             }
         }
         if let Some(setup) = setup {
-            let words = format!("{:?}, {:?}", setup.sync, setup.shape).to_lowercase();
-            all.push(("sync, services", words));
+            let words = format!("{:?}, {:?}, {:?}", setup.sync, setup.shape, setup.servers);
+            all.push(("sync, services, servers of nats", words.to_lowercase()));
         }
         all.push((
             "shared by",

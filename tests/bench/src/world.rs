@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use posthorn_e2e::{Client, Settings};
-use posthorn_harness::{DedicatedPostgres, Process, TestNats};
+use posthorn_harness::{DedicatedPostgres, Process, TestNats, TestNatsCluster};
 use posthorn_local_servers::{PostgresOptions, SyncInterval};
 
 /// How long a fleet may take to start, also under a profiler that makes it fifty times as slow.
@@ -46,6 +46,18 @@ pub(crate) struct Setup {
     /// Senders of a fleet
     #[arg(long, default_value_t = 1)]
     pub(crate) senders: usize,
+    /// Servers of NATS
+    #[arg(long, value_enum, default_value = "one")]
+    pub(crate) servers: Servers,
+}
+
+/// Servers of NATS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Servers {
+    /// One alone
+    One,
+    /// A cluster, in which each stream has three replicas
+    Three,
 }
 
 /// Connections to NATS of all producers together: as a platform of four processes has them, for NATS'
@@ -76,6 +88,8 @@ pub(crate) struct Doors {
 /// A fleet with its servers; all end with it.
 pub(crate) struct World {
     pub(crate) nats: TestNats,
+    /// The other servers of its cluster.
+    others: Vec<TestNats>,
     pub(crate) site: Site,
     fleet: Vec<(&'static str, Process)>,
     postgres: DedicatedPostgres,
@@ -103,19 +117,20 @@ impl World {
         adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
         let posthorn = beside_us("posthorn")?;
-        let nats = TestNats::start_with(|options| {
-            options.sync = match setup.sync {
-                Sync::Always => SyncInterval::Always,
-                Sync::Default => SyncInterval::ServerDefault,
-            };
-        });
+        let nats = start_nats(setup);
         // As durable as PostgreSQL is by itself.
         let postgres = DedicatedPostgres::start_with(|options| PostgresOptions {
             settings: Vec::new(),
             ..options
         });
-        let (nats, postgres) = tokio::join!(nats, postgres);
-        let settings = adjust(Settings::new(&nats.url(), &postgres.url()));
+        let ((nats, others), postgres) = tokio::join!(nats, postgres);
+        let urls: Vec<String> = others.iter().chain([&nats]).map(TestNats::url).collect();
+        let replicas = urls.len().to_string();
+        let settings = Settings::new(&urls.join(","), &postgres.url())
+            .with("POSTHORN_NATS_REPLICAS", replicas)
+            // A cluster elects its leaders first.
+            .with("POSTHORN_NATS_CONNECT_TIMEOUT", "90s");
+        let settings = adjust(settings);
         let start = |role: &'static str| {
             let process = match wrapper {
                 [] => Process::builder(&posthorn),
@@ -170,6 +185,7 @@ impl World {
         };
         Ok(Self {
             nats,
+            others,
             site,
             fleet,
             postgres,
@@ -178,9 +194,11 @@ impl World {
 
     /// The servers and each process of the fleet, by name.
     pub(crate) fn processes(&self) -> Vec<(String, u32)> {
+        let others = self.others.iter().map(|server| (NATS, server.pid()));
         let servers = [(NATS, self.nats.pid()), (POSTGRES, self.postgres.pid())];
         let servers = servers
             .into_iter()
+            .chain(others)
             .filter_map(|(name, pid)| Some((name, pid?)));
         let fleet = self
             .fleet
@@ -188,6 +206,25 @@ impl World {
             .map(|(role, process)| (*role, process.pid()));
         let all = servers.chain(fleet);
         all.map(|(name, pid)| (name.to_owned(), pid)).collect()
+    }
+}
+
+/// One server of NATS, and those that make a cluster with it.
+async fn start_nats(setup: Setup) -> (TestNats, Vec<TestNats>) {
+    let sync = match setup.sync {
+        Sync::Always => SyncInterval::Always,
+        Sync::Default => SyncInterval::ServerDefault,
+    };
+    match setup.servers {
+        Servers::One => {
+            let one = TestNats::start_with(|options| options.sync = sync);
+            (one.await, Vec::new())
+        }
+        Servers::Three => {
+            let cluster = Box::pin(TestNatsCluster::start_with(sync, "")).await;
+            let mut nodes = cluster.into_nodes();
+            (nodes.remove(0), nodes)
+        }
     }
 }
 

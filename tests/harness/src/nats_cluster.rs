@@ -21,6 +21,14 @@ impl TestNatsCluster {
     /// # Panics
     /// As [`TestNats::start`].
     pub async fn start(extra_config: &str) -> Self {
+        Box::pin(Self::start_with(SyncInterval::Always, extra_config)).await
+    }
+
+    /// As [`TestNatsCluster::start`], with servers that write to disk when it is said here.
+    ///
+    /// # Panics
+    /// As [`TestNats::start`].
+    pub async fn start_with(sync: SyncInterval, extra_config: &str) -> Self {
         let ports: Vec<u16> = (0..SIZE)
             .map(|_| free_port().or_fail("find a free port"))
             .collect();
@@ -35,7 +43,7 @@ impl TestNatsCluster {
                  {extra_config}"
             );
             TestNats::start_with(|options| {
-                options.sync = SyncInterval::Always;
+                options.sync = sync;
                 options.extra_config = cluster;
             })
             .await
@@ -51,6 +59,12 @@ impl TestNatsCluster {
     pub fn url(&self) -> String {
         let urls: Vec<String> = self.nodes.iter().map(TestNats::url).collect();
         urls.join(",")
+    }
+
+    /// The three servers, each for itself.
+    #[must_use]
+    pub fn into_nodes(self) -> Vec<TestNats> {
+        self.nodes
     }
 
     /// One of the three servers.
