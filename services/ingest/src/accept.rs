@@ -1,9 +1,10 @@
 //! Accepting an event: claim its keys (`claims`), then have it stored and the keys marked (`storing`). All doors end here.
 //!
 //! *Guarantee*: `Ok` means that the event is stored in EVENTS. Of any number of requests with one
-//! key, concurrent or repeated, in any processes, across crashes at any step, one event results (a
-//! process that dies between ack and mark keeps this only for
-//! [`REPEATED_WITHIN`](posthorn_bus::events::REPEATED_WITHIN)); shown by `a_key_used_by_many_makes_one_event` and
+//! key, concurrent or repeated, in any processes, across crashes at any step, one event results. If a
+//! process dies between ack and mark, or NATS does not take the mark, a repetition is recognised by the endpoint's
+//! sender, for [`REPEATED_WITHIN`](posthorn_bus::events::REPEATED_WITHIN) and as long as it lives. Shown by
+//! `a_key_used_by_many_makes_one_event` and
 //! `a_producer_key_of_an_event_that_was_never_stored_can_be_used_again`.
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use posthorn_bus::BusError;
 use posthorn_bus::idempotency::{Claim, Claimed, IdempotencyKeys, Mark};
 use posthorn_event_schema::{ApplicationSnapshot, Timestamp};
 use posthorn_signing::digest::Sha256Digest;
+use tokio::time::{Instant, timeout_at};
 
 use crate::accept::{AcceptError, Key};
 use crate::candidate::{Candidate, Identity};
@@ -15,7 +16,7 @@ use crate::candidate::{Candidate, Identity};
 const TWIN_PATIENCE: Duration = Duration::from_secs(1);
 /// First pause between two looks at what became of that one.
 const TWIN_PAUSE: Duration = Duration::from_millis(10);
-/// Nobody is at work on an older claim that is not marked: its publish has ended or been given up.
+/// Whoever made an older claim that is not marked has mostly died, or cannot mark it now.
 const TWIN_AGE: Duration = Duration::from_secs(10);
 
 /// What claiming an event's keys came to.
@@ -55,6 +56,7 @@ impl Claims {
             return Ok(claims);
         }
         let digest = candidate.digest();
+        let until = Instant::now() + TWIN_PATIENCE;
         for key in wanted {
             let claim = Claim {
                 event: claims.identity.id.clone(),
@@ -70,7 +72,8 @@ impl Claims {
                     claims.marks.push((mark, claim));
                 }
                 Claimed::Taken(found, mark) => {
-                    let (found, mark) = settled(keys, &name, &claim, (found, mark)).await?;
+                    let settled = settled(keys, &name, &claim, (found, mark), until);
+                    let (found, mark) = settled.await?;
                     claims.adopt(key, &digest, found, mark)?;
                 }
             }
@@ -132,16 +135,19 @@ async fn settled(
     name: &str,
     ours: &Claim,
     (mut found, mut mark): (Claim, Mark),
+    until: Instant,
 ) -> Result<(Claim, Mark), AcceptError> {
     if found.digest != ours.digest || !is_recent(found.accepted_at, ours.accepted_at) {
         return Ok((found, mark));
     }
-    let (mut pause, mut waited) = (TWIN_PAUSE, Duration::ZERO);
-    while !found.published && waited < TWIN_PATIENCE {
+    let mut pause = TWIN_PAUSE;
+    while !found.published && Instant::now() + pause < until {
         tokio::time::sleep(pause).await;
-        waited += pause;
         pause *= 2;
-        match keys.look(name).await.map_err(unavailable)? {
+        let Ok(looked) = timeout_at(until, keys.look(name)).await else {
+            break;
+        };
+        match looked.map_err(unavailable)? {
             Some(known) => (found, mark) = known,
             // It has expired, which is no reason to make another event of the same request.
             None => break,

@@ -29,6 +29,8 @@ use tracing::{Instrument, Span};
 
 use crate::config::METADATA_ROOM;
 
+/// What an event takes at most from EVENTS to its senders, who must recognise a repetition.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
 /// First and longest pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -71,7 +73,7 @@ impl Storing {
     /// Publishes an event and has its keys marked; tells whether it was stored before.
     ///
     /// *Guarantee*: after `Ok` the event is stored. Its keys are marked soon, whatever becomes of
-    /// the caller, unless this process dies or NATS is away for longer than [`MARK_PATIENCE`].
+    /// the caller, unless this process ends or NATS is away for longer than [`MARK_PATIENCE`].
     ///
     /// # Errors
     /// The first try's. An event with keys may still be stored later, under the id that its keys
@@ -101,7 +103,8 @@ impl Storing {
         // Beyond this a repetition might be delivered a second time: the first try may have been stored when
         // it began, and the last one is when it ends.
         let window = self.bus.duplicate_window().min(REPEATED_WITHIN);
-        let until = Instant::now() + window.saturating_sub(2 * self.bus.publish_timeout());
+        let last = self.bus.publish_timeout() + ON_ITS_WAY;
+        let until = Instant::now() + window.saturating_sub(last);
         let publish = self.publish_first(&event, marks.repeated);
         let first = publish.instrument(span.clone()).await;
         let mut stored = first.is_ok();
@@ -120,8 +123,8 @@ impl Storing {
         }
     }
 
-    /// An event that may be stored already travels alone, so that the stream recognises it. Tells
-    /// whether it did.
+    /// An event that may be stored already travels alone, so that the stream recognises it if the first
+    /// copy was alone, too. Tells whether it did.
     async fn publish_first(&self, event: &Event, repeated: bool) -> Result<bool, PublishError> {
         if repeated {
             let stored = self.bus.publish_event(event).await?;
@@ -241,7 +244,7 @@ fn given_up(step: &'static str) -> bool {
     metric::Counter::IngestGivenUp.add(1, &[("step", step)]);
     tracing::warn!(
         step,
-        "gave up on an event's key, its late repetition may be a second event"
+        "gave up on an event's key, its late repetition may be delivered once more"
     );
     false
 }

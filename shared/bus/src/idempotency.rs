@@ -6,8 +6,9 @@
 //! the claimed id, which is recognised by the stream if the first copy was alone in its message, and by
 //! senders if it was not ([`REPEATED_WITHIN`](crate::events::REPEATED_WITHIN)); whoever finds it marked only
 //! answers. A crash between the steps, a concurrent duplicate in another process and a late retry
-//! therefore all end in one event; only a crash after the ack and before the mark leaves a key whose
-//! repetition, a minute later, delivers it once more under the same id.
+//! therefore all end in one event. Only a key that is not marked although its event is stored, because its
+//! process died between the two or NATS did not take the mark, has its event delivered once more, under
+//! the same id, if it is used again later than senders remember.
 
 mod pages;
 
@@ -88,7 +89,7 @@ impl Bus {
         let bucket = store
             .map(Arc::new)
             .map_err(|error| BusError::setup("bucket idempotency")(error.into()))?;
-        let pages = Pages::start(Arc::clone(&bucket));
+        let pages = Pages::start(Arc::clone(&bucket), self.config.publish_timeout);
         Ok(IdempotencyKeys { bucket, pages })
     }
 }
@@ -191,7 +192,7 @@ impl IdempotencyKeys {
         claim: &Claim,
         at_once: bool,
     ) -> Result<(), BusError> {
-        if let Some(page) = &mark.page {
+        if let Some(page) = mark.page.as_ref().filter(|page| !page.is_given_up()) {
             return self.pages.mark(page, &claim.event, at_once).await;
         }
         let published = Claim {

@@ -3,23 +3,27 @@
 //! A mark of its own costs nats-server as much as the claim did, with sync `always` an fsync. So each claim
 //! names a *page* from the beginning: a value beside the claims that lists events which are stored. Its
 //! writer, the process that claimed, replaces it by a longer list while claims that name it are being marked.
-//! A page has one writer, so nothing is lost between two of its versions.
+//! A page has one writer, which writes no further version after one of which it does not know whether it is
+//! stored: that one may come last. What is to be marked then is told by the claims themselves.
 //!
 //! *Source*: with a mark for each key, sync `always` and 300 keyed events/s, `strace` counted 2.0 fsyncs of the
 //! bucket for each event, one of them for the mark.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{PutError, Store};
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use posthorn_chassis::entropy;
 use posthorn_event_schema::EventId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::BusError;
 
@@ -31,7 +35,19 @@ const OPEN_FOR: Duration = Duration::from_millis(100);
 /// dies leaves the keys of so long unmarked, as well as what it had in flight.
 const PAUSE: Duration = Duration::from_millis(20);
 
-type Written = Result<(), Arc<PutError>>;
+/// How long a version may take before its page is given up, and others of it wait no longer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+type Written = Result<(), NotWritten>;
+
+/// Why an event is not on its page.
+#[derive(Debug, Clone, thiserror::Error)]
+enum NotWritten {
+    #[error(transparent)]
+    Put(Arc<PutError>),
+    #[error("an earlier version of the page was not confirmed in time")]
+    GivenUp,
+}
 
 /// A page of this process.
 #[derive(Debug)]
@@ -39,6 +55,8 @@ pub(super) struct Page {
     key: String,
     /// The events on it. Only the writer's task touches it.
     stored: Mutex<Vec<EventId>>,
+    /// There is a version that nobody confirmed in time, and there will be no other.
+    given_up: AtomicBool,
 }
 
 /// A page as the bucket has it.
@@ -52,6 +70,7 @@ struct Listed<Events> {
 pub(super) struct Pages {
     open: Arc<Mutex<Open>>,
     marks: UnboundedSender<Marking>,
+    deadline: Duration,
 }
 
 /// The page that new claims name.
@@ -75,18 +94,23 @@ struct Marking {
 }
 
 impl Pages {
-    /// Starts the task that writes; it ends when nobody can mark any more.
+    /// Starts the task that writes; it ends when nobody can mark any more. Whoever marks hears of it within
+    /// the deadline, or that nothing is known of it.
     #[expect(
         clippy::disallowed_methods,
         reason = "no shutdown has to wait for it: whoever marks waits for its answer"
     )]
-    pub(super) fn start(bucket: Arc<Store>) -> Self {
+    pub(super) fn start(bucket: Arc<Store>, deadline: Duration) -> Self {
         let (marks, queue) = unbounded_channel();
         tokio::spawn(run(bucket, queue));
         let process = u128::from_be_bytes(entropy::bytes());
         let open = Open::new(format!("page.{process:032x}"), Instant::now());
         let open = Arc::new(Mutex::new(open));
-        Self { open, marks }
+        Self {
+            open,
+            marks,
+            deadline,
+        }
     }
 
     /// The page for one more claim.
@@ -100,8 +124,7 @@ impl Pages {
     /// *Guarantee*: after `Ok`, whoever reads the page finds the event.
     ///
     /// # Errors
-    /// [`BusError::Request`] when JetStream does not answer: the event may be on it, and a
-    /// later version of the page has it in any case.
+    /// [`BusError::Request`] when JetStream does not answer: the event may be on it.
     pub(super) async fn mark(
         &self,
         page: &Arc<Page>,
@@ -116,9 +139,11 @@ impl Pages {
             written,
         };
         self.marks.send(marking).ok();
-        match answer.await {
-            Ok(written) => written.map_err(BusError::request("mark idempotency keys")),
-            Err(gone) => Err(BusError::request("mark idempotency keys")(gone)),
+        let failed = "mark idempotency keys";
+        match timeout(self.deadline, answer).await {
+            Ok(Ok(written)) => written.map_err(BusError::request(failed)),
+            Ok(Err(gone)) => Err(BusError::request(failed)(gone)),
+            Err(elapsed) => Err(BusError::request(failed)(elapsed)),
         }
     }
 }
@@ -151,12 +176,22 @@ impl Page {
         Self {
             key: format!("{prefix}.{number}"),
             stored: Mutex::default(),
+            given_up: AtomicBool::new(false),
         }
     }
 
     /// What claims call it: its key in the bucket.
     pub(super) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Whether nothing more can be put on it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
     /// Its next version, which has these events, too.
@@ -191,21 +226,45 @@ pub(super) async fn lists(bucket: &Store, page: &str, event: &EventId) -> Result
 }
 
 async fn run(bucket: Arc<Store>, mut queue: UnboundedReceiver<Marking>) {
-    while let Some(first) = queue.recv().await {
-        let until = Instant::now() + PAUSE;
-        let mut marks = vec![first];
-        while !marks.last().is_some_and(|last| last.at_once) {
-            match timeout_at(until, queue.recv()).await {
-                Ok(Some(next)) => marks.push(next),
-                Ok(None) | Err(_) => break,
-            }
+    // A put ends some time, so they are few: one for each [`PATIENCE`] of that time.
+    let mut late = FuturesUnordered::new();
+    loop {
+        let first = tokio::select! {
+            next = queue.recv() => match next {
+                Some(marking) => marking,
+                None => break,
+            },
+            Some(_) = late.next() => continue,
+        };
+        let marks = by_page(gather(first, &mut queue).await);
+        let pages: Vec<_> = marks
+            .iter()
+            .map(|marks| Arc::clone(&marks[0].page))
+            .collect();
+        let writing = marks.into_iter().map(|marks| write(&bucket, marks));
+        let mut writing = Box::pin(join_all(writing));
+        if timeout(PATIENCE, &mut writing).await.is_err() {
+            pages.iter().for_each(|page| page.give_up());
+            late.push(writing);
         }
-        while let Ok(next) = queue.try_recv() {
-            marks.push(next);
-        }
-        let pages = by_page(marks).into_iter();
-        join_all(pages.map(|marks| write(&bucket, marks))).await;
     }
+    while late.next().await.is_some() {}
+}
+
+/// What is to be marked with the first: all that comes within a pause, or until somebody waits for one.
+async fn gather(first: Marking, queue: &mut UnboundedReceiver<Marking>) -> Vec<Marking> {
+    let until = Instant::now() + PAUSE;
+    let mut marks = vec![first];
+    while !marks.last().is_some_and(|last| last.at_once) {
+        match timeout_at(until, queue.recv()).await {
+            Ok(Some(next)) => marks.push(next),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    while let Ok(next) = queue.try_recv() {
+        marks.push(next);
+    }
+    marks
 }
 
 /// Never an empty list.
@@ -223,9 +282,16 @@ fn by_page(marks: Vec<Marking>) -> Vec<Vec<Marking>> {
 
 async fn write(bucket: &Store, marks: Vec<Marking>) {
     let page = Arc::clone(&marks[0].page);
-    let version = page.with(marks.iter().map(|marking| &marking.event));
-    let written = bucket.put(page.key(), version).await;
-    let written = written.map(drop).map_err(Arc::new);
+    let written = if page.is_given_up() {
+        Err(NotWritten::GivenUp)
+    } else {
+        let version = page.with(marks.iter().map(|marking| &marking.event));
+        let put = bucket.put(page.key(), version).await;
+        put.map(drop).map_err(|error| {
+            page.give_up();
+            NotWritten::Put(Arc::new(error))
+        })
+    };
     for marking in marks {
         // Whoever does not wait any more has no need to know.
         marking.written.send(written.clone()).ok();
@@ -234,6 +300,8 @@ async fn write(bucket: &Store, marks: Vec<Marking>) {
 
 #[cfg(test)]
 mod tests {
+    use posthorn_event_schema::id::MAX_ID_LEN;
+
     use super::*;
 
     fn event(number: usize) -> EventId {
@@ -271,8 +339,10 @@ mod tests {
     #[test]
     fn a_full_page_is_small() {
         let page = Page::new("page.a", 0);
-        let ids = (0..MOST_CLAIMS).map(|n| format!("msg_{n:027}"));
+        let ids = (0..MOST_CLAIMS).map(|n| format!("event_{n:058}"));
         let ids: Vec<_> = ids.map(|id| EventId::parse(&id).unwrap()).collect();
+        let longest = ids.iter().map(|id| id.as_str().len()).max();
+        assert_eq!(longest, Some(MAX_ID_LEN));
         assert!(page.with(ids.iter()).len() < 10 * 1024);
     }
 }

@@ -1,10 +1,14 @@
 //! Idempotency keys: one winner, whoever tries and however often.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use futures::future::join_all;
 use posthorn_bus::idempotency::{Claim, Claimed};
+use posthorn_bus::{Bus, BusConfig, BusError};
 use posthorn_event_schema::{EventId, Timestamp};
+use posthorn_harness::eventually;
+use tokio::time::Instant;
 
 fn claim(event: &str) -> Claim {
     Claim {
@@ -175,5 +179,54 @@ async fn a_mark_of_an_earlier_build_counts() {
                 ..claim("event_1")
             }
         );
+    }
+}
+
+#[tokio::test]
+async fn marks_survive_an_outage_and_whoever_waits_hears_of_it_in_time() {
+    let (mut nats, _bus) = crate::start().await;
+    let mut config = BusConfig::for_url(&nats.url());
+    config.publish_timeout = Duration::from_secs(2);
+    let bus = Bus::connect(&config, "test").await.unwrap();
+    let keys = bus.idempotency_keys().await.unwrap();
+    let mut claimed = Vec::new();
+    for n in 0..3 {
+        let ours = claim(&format!("event_{n}"));
+        match keys.claim(&format!("{n:04x}"), &ours).await.unwrap() {
+            Claimed::Ours(mark) => claimed.push((mark, ours)),
+            other => panic!("{other:?}"),
+        }
+    }
+    nats.kill();
+    let begun = Instant::now();
+    // The first is being written while the others wait.
+    let marking = claimed
+        .iter()
+        .zip([0, 100, 200])
+        .map(async |((mark, ours), late)| {
+            tokio::time::sleep(Duration::from_millis(late)).await;
+            let error = keys.mark_published(mark, ours, true).await.unwrap_err();
+            (error, begun.elapsed())
+        });
+    for (error, after) in join_all(marking).await {
+        assert!(matches!(error, BusError::Request { .. }), "{error}");
+        assert!(after < config.publish_timeout * 3 / 2, "{after:?}");
+    }
+    // Nobody knows what became of the page, so the claims themselves are marked.
+    nats.restart().await;
+    for (mark, ours) in &claimed {
+        eventually(crate::SOON, "a mark", async || {
+            let marked = keys.mark_published(mark, ours, true).await;
+            marked.map_err(|error| error.to_string())
+        })
+        .await;
+    }
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let bucket = jetstream.get_key_value("idempotency").await.unwrap();
+    for n in 0..3 {
+        let value = bucket.get(format!("{n:04x}")).await.unwrap().unwrap();
+        let value = String::from_utf8_lossy(&value);
+        assert!(value.contains(r#""published":true"#), "{value}");
     }
 }

@@ -43,7 +43,7 @@ metrics! {
         EventsRejected = "posthorn.events.rejected", "{event}",
             "Events that were not accepted, by door and error code.";
         IngestGivenUp = "posthorn.ingest.given_up", "{event}",
-            "Events with a key of which a late repetition may make a second one, by step (publish, mark).";
+            "Events with a key of which a late repetition may be delivered once more, by step (publish, mark).";
         FanoutPutOff = "posthorn.fanout.put_off", "{event}",
             "Events put off until the time that their producer chose.";
         FanoutDeliveries = "posthorn.fanout.deliveries", "{delivery}",
