@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -29,7 +29,7 @@ impl FileLock {
             .open(path)
             .map_err(Error::file("create", path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(Error::file("lock", path)(source)),
         }
@@ -64,14 +64,21 @@ impl FileLock {
     }
 }
 
+impl Drop for FileLock {
+    /// Not left to the closing of the file: a process that is being started at this moment has it open as well,
+    /// until it runs its program, and would hold the lock as long.
+    fn drop(&mut self) {
+        // The system does it when the last of them closes the file.
+        self.file.unlock().ok();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::FileLock;
     use crate::error::Error;
-
-    const PATIENCE: Duration = Duration::from_secs(30);
 
     #[tokio::test]
     async fn a_folder_has_one_owner_at_a_time() {
@@ -93,7 +100,16 @@ mod tests {
             .unwrap_err();
         assert!(matches!(late, Error::LockSlow { .. }), "{late}");
         drop(held);
-        // A process that another test starts just now may still have the file open.
-        FileLock::wait(&path, PATIENCE).await.unwrap();
+        FileLock::wait(&path, Duration::ZERO).await.unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_is_dropped_is_free_although_others_have_its_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = FileLock::own(folder.path()).unwrap();
+        // As a process that is being started has it.
+        let _open = owner.file.try_clone().unwrap();
+        drop(owner);
+        FileLock::own(folder.path()).unwrap();
     }
 }
