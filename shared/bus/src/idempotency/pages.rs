@@ -69,6 +69,8 @@ struct Listed<Events> {
 #[derive(Debug, Clone)]
 pub(super) struct Pages {
     open: Arc<Mutex<Open>>,
+    /// Each waits for its answer, and all that wait are taken at once, so there are no more than events that are
+    /// being stored and marked.
     marks: UnboundedSender<Marking>,
     deadline: Duration,
 }
