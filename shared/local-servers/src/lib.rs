@@ -22,6 +22,7 @@ mod account;
 mod command;
 mod lock;
 mod orphan;
+mod scheduling;
 mod version;
 mod watchdog;
 

@@ -11,7 +11,6 @@ use std::{
     io,
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -24,6 +23,7 @@ use crate::{
     lock::FileLock,
     orphan::stop_orphan,
     port::{free_port, is_taken},
+    scheduling,
     tools::NatsTool,
 };
 
@@ -192,7 +192,7 @@ impl NatsServer {
         std::fs::write(&config, text).map_err(Error::file("write", &config))?;
         let log = open_log(&self.log()).map_err(Error::file("create", self.log()))?;
         let stdout = log.try_clone().map_err(Error::file("create", self.log()))?;
-        let mut command = Command::new(&self.program);
+        let mut command = scheduling::in_batches(&self.program);
         command
             .arg("--config")
             .arg(config)
