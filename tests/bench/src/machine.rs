@@ -25,7 +25,7 @@ pub(crate) struct Conditions(pub(crate) Vec<(&'static str, String)>);
 impl Conditions {
     /// Of this machine, with these servers; `setup` unless another server is measured.
     pub(crate) fn of(processes: &[(String, u32)], setup: Option<Setup>) -> Self {
-        let read = |file| read_to_string(file).unwrap_or_default();
+        let read = |file: &str| read_to_string(file).unwrap_or_default();
         let temp = std::path::absolute(std::env::temp_dir()).unwrap_or_default();
         let file_system = file_system(&read("/proc/self/mountinfo"), &temp);
         let mut all = vec![
@@ -37,7 +37,9 @@ impl Conditions {
         for server in [NATS, POSTGRES] {
             let pid = processes.iter().find(|(name, _)| name == server);
             if let Some((_, pid)) = pid {
-                all.push((server, version(*pid).unwrap_or_else(unknown)));
+                let version = version(*pid).unwrap_or_else(unknown);
+                let policy = policy(&read(&format!("/proc/{pid}/stat")));
+                all.push((server, format!("{version}, {policy}")));
             }
         }
         if let Some(setup) = setup {
@@ -114,9 +116,29 @@ fn version(pid: u32) -> Option<String> {
     Some(text.lines().next()?.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
+/// How a process comes to its turn, from `/proc/<pid>/stat`. *Source*: proc_pid_stat(5): the policy is the 41st
+/// field, the name the second; sched(7).
+fn policy(stat: &str) -> &'static str {
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    match after_name.split_whitespace().nth(41 - 3) {
+        Some("0") => "SCHED_OTHER",
+        Some("3") => "SCHED_BATCH",
+        _ => "another scheduling policy",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_policy_of_a_process_is_told() {
+        let between: String = (4..41).map(|n| format!("{n} ")).collect();
+        let of = |field: &str| policy(&format!("7 (a) b) S {between}{field} 0"));
+        assert_eq!(of("0"), "SCHED_OTHER");
+        assert_eq!(of("3"), "SCHED_BATCH");
+        assert_eq!(policy(""), "another scheduling policy");
+    }
 
     #[test]
     fn a_path_is_on_the_file_system_of_the_deepest_mount_and_the_last_of_these() {
