@@ -24,6 +24,7 @@ pub mod clients;
 pub mod config;
 mod connector;
 pub mod dns;
+mod earlier;
 pub mod egress_proxy;
 pub mod endpoint;
 pub mod follow_up;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use posthorn_bus::consumer::Receipt;
 use posthorn_event_schema::subject::{self, Lane};
-use posthorn_event_schema::{EndpointId, OrderingLine};
+use posthorn_event_schema::{EndpointId, OrderingLine, Partition};
 
 pub(crate) use mover::{Moved, move_jobs};
 
@@ -43,6 +43,11 @@ impl Line {
             None => Lane::Next,
             Some(line) => Lane::InLine { line, retry: None },
         }
+    }
+
+    /// The partition that it is of.
+    fn partition(&self) -> Partition {
+        Partition::of(&self.endpoint)
     }
 
     /// Where its jobs are in JOBS.

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use posthorn_bus::earlier_jobs::EarlierJobs;
 use posthorn_bus::{Bus, LastAck};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
@@ -30,7 +31,7 @@ use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
 use crate::room::{Queue, Rooms};
 use crate::slots::Slots;
-use crate::{grants, intake};
+use crate::{earlier, grants, intake};
 
 use ended::LastEnded;
 
@@ -43,6 +44,7 @@ const RELEASES: Duration = Duration::from_millis(500);
 /// What all partitions of a process share.
 pub(crate) struct Shared {
     pub(crate) bus: Bus,
+    pub(crate) earlier_jobs: Option<EarlierJobs>,
     pub(crate) attempts: Attempts,
     pub(crate) shutdown: Shutdown,
     pub(crate) limits: Limits,
@@ -103,6 +105,11 @@ impl Owner {
         let intake = intake::start(self.partition, &self.shared, &self.tenure, &self.report);
         let grants = grants::serve(self.shared.bus.clone(), self.partition, self.tenure.clone());
         self.shared.shutdown.spawn("rates of applications", grants);
+        let (shared, tenure) = (Arc::clone(&self.shared), self.tenure.clone());
+        let earlier = earlier::bring_over(shared, self.partition, tenure);
+        self.shared
+            .shutdown
+            .spawn("jobs of an earlier build", earlier);
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
         let mut releases = tokio::time::interval(RELEASES);
         let mut revision = 0;

@@ -60,6 +60,7 @@ impl Sender {
         let [_, parked, retry, replay] = config.places();
         let shared = Arc::new(Shared {
             bus: bus.clone(),
+            earlier_jobs: bus.earlier_jobs().await?,
             attempts,
             last_ack: LastAck::new(&shutdown),
             shutdown,

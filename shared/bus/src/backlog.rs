@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use posthorn_chassis::{Shutdown, clock, error_chain, metric};
-use posthorn_event_schema::Timestamp;
+use posthorn_event_schema::{Shard, Timestamp};
 
 use crate::topology::{Reader, Stream};
 use crate::{Bus, BusError};
@@ -28,7 +28,7 @@ pub enum Stage {
 }
 
 /// What waits at a stage, what is being worked on included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// How many messages.
     pub messages: u64,
@@ -78,7 +78,13 @@ impl Bus {
     pub async fn backlog(&self, stage: Stage) -> Result<Backlog, BusError> {
         match stage {
             Stage::Ingest => self.backlog_of_queue(Stream::Inbox).await,
-            Stage::Sender => self.backlog_of_queue(Stream::Jobs).await,
+            Stage::Sender => {
+                let mut all = Backlog::default();
+                for shard in Shard::ALL {
+                    all = all.and(self.backlog_of_queue(Stream::Jobs(shard)).await?);
+                }
+                Ok(all)
+            }
             Stage::Fanout => self.backlog_of_reader(Reader::Fanout).await,
             Stage::Recorder => {
                 let events = self.backlog_of_reader(Reader::RecorderEvents).await?;

@@ -10,7 +10,7 @@ use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind};
 use async_nats::{HeaderMap, jetstream};
 use bytes::Bytes;
 use posthorn_event_schema::batch::Part;
-use posthorn_event_schema::{FrameError, Timestamp};
+use posthorn_event_schema::{FrameError, Partition, Timestamp};
 use serde_json::json;
 
 use crate::consumer::parts;
@@ -20,7 +20,7 @@ use crate::{Bus, BusError};
 /// One or several jobs of an endpoint, as a message of the stream.
 #[derive(Debug, Clone)]
 pub struct StoredJob {
-    /// Its place in JOBS.
+    /// Its place in its stream of JOBS.
     pub sequence: u64,
     /// Its subject.
     pub subject: String,
@@ -81,28 +81,39 @@ impl Bus {
         }
     }
 
-    /// The first job with such a subject at or after a place in JOBS; `None` when there is none.
+    /// The first job with such a subject at or after a place in the partition's stream of JOBS; `None` when
+    /// there is none.
     ///
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer.
-    pub async fn next_job(&self, subject: &str, from: u64) -> Result<Option<StoredJob>, BusError> {
-        let jobs = self.jobs().await?;
+    pub async fn next_job(
+        &self,
+        partition: Partition,
+        subject: &str,
+        from: u64,
+    ) -> Result<Option<StoredJob>, BusError> {
+        let jobs = self.jobs(partition).await?;
         stored(
             jobs.get_first_raw_message_by_subject(subject, from.max(1))
                 .await,
         )
     }
 
-    /// The job at this place in JOBS; `None` when it is not there any more.
+    /// The job at this place in the partition's stream of JOBS; `None` when it is not there any more.
     ///
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer.
-    pub async fn job_at(&self, sequence: u64) -> Result<Option<StoredJob>, BusError> {
-        stored(self.jobs().await?.get_raw_message(sequence).await)
+    pub async fn job_at(
+        &self,
+        partition: Partition,
+        sequence: u64,
+    ) -> Result<Option<StoredJob>, BusError> {
+        stored(self.jobs(partition).await?.get_raw_message(sequence).await)
     }
 
-    async fn jobs(&self) -> Result<jetstream::stream::Stream<()>, BusError> {
-        let jobs = self.jetstream.get_stream_no_info(Stream::Jobs.name()).await;
+    async fn jobs(&self, partition: Partition) -> Result<jetstream::stream::Stream<()>, BusError> {
+        let stream = Stream::jobs_of(partition).name();
+        let jobs = self.jetstream.get_stream_no_info(stream).await;
         jobs.map_err(BusError::request(DOING))
     }
 
@@ -110,7 +121,8 @@ impl Bus {
     ///
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer.
-    pub async fn delete_job(&self, sequence: u64) -> Result<(), BusError> {
-        self.delete(Stream::Jobs, sequence, "delete a job").await
+    pub async fn delete_job(&self, partition: Partition, sequence: u64) -> Result<(), BusError> {
+        let stream = Stream::jobs_of(partition);
+        self.delete(stream, sequence, "delete a job").await
     }
 }

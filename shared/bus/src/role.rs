@@ -56,18 +56,20 @@ impl Role {
     }
 
     /// What it publishes to, reads or watches, and others make.
-    fn needs(self) -> &'static [Asset] {
-        const CONFIG: Asset = Asset::Bucket(Bucket::Config);
-        const EVENTS: Asset = Asset::Stream(Stream::Events);
-        const JOBS: Asset = Asset::Stream(Stream::Jobs);
-        const OUTCOMES: Asset = Asset::Stream(Stream::Outcomes);
-        const REJECTED: Asset = Asset::Stream(Stream::Rejected);
-        match self {
-            Self::Ingest => &[EVENTS, REJECTED, CONFIG],
-            Self::Fanout => &[JOBS, OUTCOMES, REJECTED, CONFIG],
-            Self::Sender => &[OUTCOMES, REJECTED, CONFIG],
-            Self::Recorder => &[EVENTS, REJECTED],
-            Self::Api => &[EVENTS, JOBS, Asset::Bucket(Bucket::Idempotency)],
+    fn needs(self, asset: Asset) -> bool {
+        use Stream::{Events, Jobs, Outcomes, Rejected};
+        match asset {
+            Asset::Stream(stream) => match self {
+                Self::Ingest | Self::Recorder => matches!(stream, Events | Rejected),
+                Self::Fanout => matches!(stream, Jobs(_) | Outcomes | Rejected),
+                Self::Sender => matches!(stream, Outcomes | Rejected),
+                Self::Api => matches!(stream, Events | Jobs(_)),
+            },
+            Asset::Bucket(bucket) => match self {
+                Self::Ingest | Self::Fanout | Self::Sender => bucket == Bucket::Config,
+                Self::Recorder => false,
+                Self::Api => bucket == Bucket::Idempotency,
+            },
         }
     }
 
@@ -121,7 +123,7 @@ impl Asset {
     /// What these roles need and none of them makes.
     pub(crate) fn needed_by(roles: &[Role]) -> impl Iterator<Item = Self> + use<'_> {
         Self::all().filter(|asset| {
-            let needed = roles.iter().any(|role| role.needs().contains(asset));
+            let needed = roles.iter().any(|role| role.needs(*asset));
             needed && !roles.contains(&asset.maker())
         })
     }
@@ -143,7 +145,7 @@ impl Stream {
         match self {
             Self::Inbox => Role::Ingest,
             Self::Events | Self::Scheduled => Role::Fanout,
-            Self::Jobs | Self::Waiting => Role::Sender,
+            Self::Jobs(_) | Self::Waiting => Role::Sender,
             Self::Outcomes => Role::Recorder,
             Self::Rejected => Role::Api,
         }

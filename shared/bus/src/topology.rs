@@ -8,13 +8,13 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{
     Config as StreamConfig, DiscardPolicy, Republish, RetentionPolicy,
 };
-use posthorn_event_schema::{Partition, subject};
+use posthorn_event_schema::{Partition, Shard, subject};
 
 use crate::BusConfig;
 
 /// Which description of streams, buckets and consumers this is: to be raised with every change of
 /// what one of them is like, so that a process of an older build leaves alone what a newer one made.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// The key of the revision in the metadata of whatever was made.
 const REVISION_KEY: &str = "posthorn.revision";
 
@@ -39,8 +39,8 @@ pub enum Stream {
     Events,
     /// Events that wait for the time that their producer chose; a work queue of those that are due.
     Scheduled,
-    /// Deliveries that may run now; a work queue.
-    Jobs,
+    /// Deliveries that may run now: the work queue of some of the partitions. All of them are JOBS.
+    Jobs(Shard),
     /// Deliveries that may not run now; deleted one by one when their outcome is stored.
     Waiting,
     /// Records for history; a work queue.
@@ -66,17 +66,28 @@ pub(crate) const REJECTED_LEAST_BYTES: i64 = 1024 * 1024;
 /// *Source*: nats-server's `checkStreamCfg` ("duplicates window can not be less than 100ms").
 pub const INBOX_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
 
+const JOBS: [&str; Shard::ALL.len()] = ["JOBS_0", "JOBS_1", "JOBS_2", "JOBS_3"];
+
 impl Stream {
     /// All streams.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6 + Shard::ALL.len()] = [
         Self::Inbox,
         Self::Events,
         Self::Scheduled,
-        Self::Jobs,
+        Self::Jobs(Shard::ALL[0]),
+        Self::Jobs(Shard::ALL[1]),
+        Self::Jobs(Shard::ALL[2]),
+        Self::Jobs(Shard::ALL[3]),
         Self::Waiting,
         Self::Outcomes,
         Self::Rejected,
     ];
+
+    /// The stream with the jobs of a partition.
+    #[must_use]
+    pub fn jobs_of(partition: Partition) -> Self {
+        Self::Jobs(Shard::of(partition))
+    }
 
     /// Its name on the server.
     #[must_use]
@@ -85,7 +96,7 @@ impl Stream {
             Self::Inbox => "INBOX",
             Self::Events => "EVENTS",
             Self::Scheduled => "SCHEDULED",
-            Self::Jobs => "JOBS",
+            Self::Jobs(shard) => JOBS[shard.index()],
             Self::Waiting => "WAITING",
             Self::Outcomes => "OUTCOMES",
             Self::Rejected => "REJECTED",
@@ -97,7 +108,7 @@ impl Stream {
             Self::Inbox => subject::INBOX_FILTER,
             Self::Events => subject::EVENTS_FILTER,
             Self::Scheduled => subject::SCHEDULED_FILTER,
-            Self::Jobs => subject::JOBS_FILTER,
+            Self::Jobs(shard) => subject::JOBS_FILTERS[shard.index()],
             Self::Waiting => subject::WAITING_FILTER,
             Self::Outcomes => subject::OUTCOMES_FILTER,
             Self::Rejected => subject::REJECTED_FILTER,
@@ -107,7 +118,7 @@ impl Stream {
     fn retention(self) -> RetentionPolicy {
         match self {
             // What still waits in SCHEDULED has no reader, so the queue keeps it.
-            Self::Inbox | Self::Scheduled | Self::Jobs | Self::Outcomes => {
+            Self::Inbox | Self::Scheduled | Self::Jobs(_) | Self::Outcomes => {
                 RetentionPolicy::WorkQueue
             }
             Self::Events => RetentionPolicy::Interest,
@@ -206,7 +217,7 @@ impl Reader {
             Self::Ingest => Stream::Inbox,
             Self::Fanout | Self::RecorderEvents => Stream::Events,
             Self::FanoutScheduled => Stream::Scheduled,
-            Self::Sender(_) => Stream::Jobs,
+            Self::Sender(partition) => Stream::jobs_of(partition),
             Self::RecorderOutcomes => Stream::Outcomes,
         }
     }

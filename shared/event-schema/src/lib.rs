@@ -37,6 +37,7 @@ pub mod outcome;
 pub mod outcome_lines;
 pub mod partition;
 pub mod rejection;
+pub mod shard;
 pub mod slots;
 pub mod snapshot;
 pub mod subject;
@@ -65,6 +66,7 @@ pub use outcome::{
 };
 pub use partition::Partition;
 pub use rejection::{Door, Rejection, RejectionMeta};
+pub use shard::Shard;
 pub use snapshot::{
     ApplicationSnapshot, EndpointSnapshot, EventTypeSnapshot, SealedSecret, SnapshotKey,
 };

@@ -8,7 +8,7 @@ use std::fmt;
 pub use crate::lane::{Lane, Rank, WaitingSubject};
 use crate::{
     ApplicationId, ApplicationRef, Door, EndpointId, EventId, EventType, IdError, NameError,
-    OrderingLine, Partition,
+    OrderingLine, Partition, Shard,
 };
 
 /// What producers publish on, as a filter.
@@ -19,8 +19,8 @@ pub const PUBLISH_FILTER: &str = "posthorn.publish.*";
 pub const EVENTS_FILTER: &str = "events.>";
 /// Several accepted events in one message. No application has this id: theirs begin with `app_`.
 pub const EVENTS_TOGETHER: &str = "events.together";
-/// All of JOBS.
-pub const JOBS_FILTER: &str = "jobs.>";
+/// All of JOBS, shard by shard.
+pub const JOBS_FILTERS: [&str; Shard::ALL.len()] = ["jobs_0.>", "jobs_1.>", "jobs_2.>", "jobs_3.>"];
 /// All of WAITING.
 pub const WAITING_FILTER: &str = "waiting.>";
 /// All of SCHEDULED.
@@ -148,27 +148,47 @@ pub fn scheduled_due(application: &ApplicationId) -> String {
     format!("scheduled.due.{application}")
 }
 
-/// `jobs.<p>.<endpoint>`, or with an ordering key `jobs.<p>.<endpoint>.<line>`: a delivery that may run
-/// now.
+/// `jobs_<shard>.<p>.<endpoint>`, or with an ordering key `jobs_<shard>.<p>.<endpoint>.<line>`: a delivery
+/// that may run now.
 #[must_use]
 pub fn job(endpoint: &EndpointId, line: Option<OrderingLine>) -> String {
-    let partition = Partition::of(endpoint);
+    let root = jobs_root(Partition::of(endpoint));
     match line {
-        None => format!("jobs.{partition}.{endpoint}"),
-        Some(line) => format!("jobs.{partition}.{endpoint}.{line}"),
+        None => format!("{root}.{endpoint}"),
+        Some(line) => format!("{root}.{endpoint}.{line}"),
     }
 }
 
-/// `jobs.<p>.<endpoint>.*`: all jobs of an endpoint that have an ordering key.
+/// `jobs_<shard>.<p>.<endpoint>.*`: all jobs of an endpoint that have an ordering key.
 #[must_use]
 pub fn jobs_in_lines(endpoint: &EndpointId) -> String {
-    format!("jobs.{}.{endpoint}.*", Partition::of(endpoint))
+    format!("{}.{endpoint}.*", jobs_root(Partition::of(endpoint)))
 }
 
-/// `jobs.<p>.>`: all jobs of a partition.
+/// `jobs_<shard>.<p>.>`: all jobs of a partition.
 #[must_use]
 pub fn jobs_of(partition: Partition) -> String {
-    format!("jobs.{partition}.>")
+    format!("{}.>", jobs_root(partition))
+}
+
+/// Where builds for which JOBS was one stream had what is at such a subject now: `jobs.<p>.…`. `None` if it
+/// is no job's.
+#[must_use]
+pub fn earlier_job(subject: &str) -> Option<String> {
+    let (_root, rest) = subject.strip_prefix("jobs_")?.split_once('.')?;
+    Some(format!("jobs.{rest}"))
+}
+
+/// Where a job is now that such a build had at `jobs.<p>.<endpoint>…`; `None` if it is none.
+#[must_use]
+pub fn job_of_earlier(subject: &str) -> Option<String> {
+    let (partition, rest) = subject.strip_prefix("jobs.")?.split_once('.')?;
+    let partition = Partition::from_number(partition.parse().ok()?)?;
+    Some(format!("{}.{rest}", jobs_root(partition)))
+}
+
+fn jobs_root(partition: Partition) -> String {
+    format!("jobs_{}.{partition}", Shard::of(partition))
 }
 
 /// Where senders ask the owner of a partition for shares of its applications' rates:
@@ -189,6 +209,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_job_is_found_where_earlier_builds_had_it() {
+        let endpoint = EndpointId::parse("ep_1").unwrap();
+        let now = job(&endpoint, None);
+        assert_eq!(now, "jobs_0.36.ep_1");
+        let earlier = earlier_job(&now).unwrap();
+        assert_eq!(earlier, "jobs.36.ep_1");
+        assert_eq!(job_of_earlier(&earlier), Some(now));
+        let all = jobs_of(Partition::of(&endpoint));
+        assert_eq!(earlier_job(&all).as_deref(), Some("jobs.36.>"));
+        for other in ["jobs.64.ep_1", "jobs.x.ep_1", "events.app_1"] {
+            assert_eq!(job_of_earlier(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_producers_subject_names_application_and_type() {

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use async_nats::jetstream::{kv, stream};
+use posthorn_bus::topology::Stream;
 use posthorn_bus::{Bus, BusConfig, Role};
+use posthorn_event_schema::Shard;
 use posthorn_harness::TestNats;
 use serde_json::Value;
 
@@ -99,6 +101,18 @@ impl Streams {
     pub async fn count(&self, stream: &str) -> u64 {
         let stream = self.producer.jetstream().get_stream(stream).await;
         stream.expect("the stream").cached_info().state.messages
+    }
+
+    /// How many messages of jobs there are, in all of JOBS.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn jobs(&self) -> u64 {
+        let mut all = 0;
+        for shard in Shard::ALL {
+            all += self.count(Stream::Jobs(shard).name()).await;
+        }
+        all
     }
 
     /// The metadata of each message of a stream of frames that nobody has acked.

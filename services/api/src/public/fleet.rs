@@ -217,6 +217,6 @@ mod tests {
         let named = |subject| application(subject);
         assert_eq!(named("posthorn.events.acme.a.b").as_deref(), Some("acme"));
         assert_eq!(named("posthorn.publish.app_1").as_deref(), Some("app_1"));
-        assert_eq!(named("jobs.3.ep_1"), None);
+        assert_eq!(named("jobs_3.3.ep_1"), None);
     }
 }

@@ -51,8 +51,8 @@ async fn the_fleet_is_shown_to_those_who_run_it() {
         (&json!(1), &json!(2))
     );
     assert!(events["firstAt"].is_string() && events["bytes"].as_u64().unwrap() > 100);
-    assert_eq!(named(&fleet["streams"], "JOBS")["firstAt"], json!(null));
-    assert_eq!(fleet["streams"].as_array().unwrap().len(), 7);
+    assert_eq!(named(&fleet["streams"], "JOBS_3")["firstAt"], json!(null));
+    assert_eq!(fleet["streams"].as_array().unwrap().len(), 10);
     let fanout = named(&fleet["consumers"], "fanout");
     assert_eq!(
         (&fanout["waiting"], &fanout["inFlight"]),
@@ -117,7 +117,7 @@ async fn refused_input_is_listed_newest_first_and_read() {
         &[0xff, 0],
     )
     .await;
-    refuse(&world, Door::Sender, "jobs.1.ep_1", b"x").await;
+    refuse(&world, Door::Sender, "jobs_1.1.ep_1", b"x").await;
 
     let first = operator.get("/rejected?limit=2").await;
     assert_eq!(first.column("door"), ["sender", "nats_request"]);

@@ -82,6 +82,11 @@ async fn run(
 ) -> Result<bool, MoveError> {
     // In this order: what is fanned out up to here is in JOBS when that is read.
     let fanned_out = shared.bus.fanned_out().await?;
+    if let Some(earlier) = &shared.earlier_jobs {
+        for subject in line.subjects() {
+            earlier.bring_over(&subject).await?;
+        }
+    }
     let found = list(shared, line, fanned_out.since).await?;
     let (sequences, left) = plan(&found, fanned_out.to);
     moved.left = left.into_iter().collect();
@@ -89,7 +94,7 @@ async fn run(
         if tenure.is_over() {
             return Ok(false);
         }
-        if let Some(stored) = shared.bus.job_at(sequence).await? {
+        if let Some(stored) = shared.bus.job_at(line.partition(), sequence).await? {
             move_one(shared, line, &stored, moved).await?;
         }
     }
@@ -99,10 +104,11 @@ async fn run(
 /// Everything that JOBS holds of the line, without the bodies. Places of events that were
 /// accepted before `since` mean nothing.
 async fn list(shared: &Shared, line: &Line, since: Timestamp) -> Result<Vec<Place>, BusError> {
+    let partition = line.partition();
     let mut found = Vec::new();
     for subject in line.subjects() {
         let mut from = 0;
-        while let Some(stored) = shared.bus.next_job(&subject, from).await? {
+        while let Some(stored) = shared.bus.next_job(partition, &subject, from).await? {
             from = stored.sequence + 1;
             // What cannot be read at all is set aside by whoever it is handed to.
             if let Some((_, job)) = Jobs::of(&stored).readable.first() {
@@ -152,7 +158,8 @@ async fn move_one(
             metric::Counter::SenderParkedJobs.add(1, &[]);
         }
     }
-    shared.bus.delete_job(stored.sequence).await?;
+    let partition = line.partition();
+    shared.bus.delete_job(partition, stored.sequence).await?;
     moved.places.insert(stored.sequence);
     Ok(())
 }

@@ -8,7 +8,7 @@ use posthorn_event_schema::{Door, Rejection};
 fn refused(bytes: usize) -> Refused<'static> {
     Refused {
         door: Door::Sender,
-        subject: "jobs.0.ep_1",
+        subject: "jobs_0.0.ep_1",
         code: "unreadable_job",
         detail: "d".repeat(10_000),
         trace_id: None,

@@ -25,7 +25,7 @@ async fn everything_is_made_once_however_many_processes_try() {
     for reader in Reader::all().take(5) {
         bus.messages(reader, 1).await.unwrap();
     }
-    assert_eq!(Stream::ALL.len(), 7);
+    assert_eq!(Stream::ALL.len(), 10);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn streams_have_the_limits_that_are_set() {
     config.stream_max_bytes = 1024 * 1024;
     let bus = Bus::connect(&config, "test").await.unwrap();
     bus.ensure(&Role::ALL).await.unwrap();
-    for stream in ["INBOX", "EVENTS", "JOBS", "WAITING", "OUTCOMES"] {
+    for stream in ["INBOX", "EVENTS", "JOBS_0", "WAITING", "OUTCOMES"] {
         assert_eq!(stream_max_bytes(&nats, stream).await, 1024 * 1024);
     }
     let rejected = stream_max_bytes(&nats, "REJECTED").await;

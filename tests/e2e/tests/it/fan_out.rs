@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use posthorn_bus::topology;
 use posthorn_chassis::{Context, Env, Service, Shutdown};
 use posthorn_e2e::Streams;
 use posthorn_event_schema::batch::{self, Part};
-use posthorn_event_schema::{DeliveryJob, EndpointSnapshot, Event, EventId, TraceHeaders, subject};
+use posthorn_event_schema::{
+    DeliveryJob, EndpointId, EndpointSnapshot, Event, EventId, Partition, TraceHeaders, subject,
+};
 use posthorn_fanout::{Fanout, FanoutConfig};
 use posthorn_harness::eventually;
 
@@ -66,7 +69,7 @@ async fn end(shutdown: &Shutdown) {
 
 async fn become_of(streams: &Streams, jobs: u64, outcomes: u64) {
     eventually(SOON, "the results", async || {
-        let found = (streams.count("JOBS").await, streams.count("OUTCOMES").await);
+        let found = (streams.jobs().await, streams.count("OUTCOMES").await);
         if found == (jobs, outcomes) {
             Ok(())
         } else {
@@ -90,7 +93,7 @@ async fn while_no_verdict_can_be_stored_no_job_is_published_again() {
     streams.bus.publish_event(&event(3)).await.unwrap();
     become_of(&streams, 3, 0).await;
     tokio::time::sleep(Duration::from_secs(4)).await;
-    assert_eq!(streams.count("JOBS").await, 3);
+    assert_eq!(streams.jobs().await, 3);
 
     streams.open("OUTCOMES").await;
     become_of(&streams, 3, 1).await;
@@ -165,7 +168,9 @@ async fn what_is_wrong_with_one_event_of_a_message_harms_none_of_the_others() {
         }
     })
     .await;
-    let jobs = jetstream.get_stream("JOBS").await.unwrap();
+    let endpoint = EndpointId::parse("ep_1").unwrap();
+    let jobs = topology::Stream::jobs_of(Partition::of(&endpoint)).name();
+    let jobs = jetstream.get_stream(jobs).await.unwrap();
     let job = jobs.get_raw_message(1).await.unwrap();
     let jobs = batch::split(&job.payload).unwrap();
     let jobs = jobs

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use posthorn_bus::topology::ACK_WAIT;
+use posthorn_bus::topology::{self, ACK_WAIT};
 use posthorn_e2e::Stack;
+use posthorn_event_schema::Shard;
 use posthorn_harness::{Receiver, TestNats, eventually};
 
 use crate::SOON;
@@ -15,7 +16,7 @@ const NO_ACKS: &str = r#"
             jetstream: enabled
             users: [{
                 user: anyone, password: anything
-                permissions { publish: {deny: ["$JS.ACK.JOBS.>"]}, subscribe: {allow: [">"]} }
+                permissions { publish: {deny: ["$JS.ACK.JOBS_0.>", "$JS.ACK.JOBS_1.>", "$JS.ACK.JOBS_2.>", "$JS.ACK.JOBS_3.>"]}, subscribe: {allow: [">"]} }
             }]
         }
     }
@@ -35,12 +36,15 @@ async fn a_job_whose_ack_was_lost_is_not_attempted_again() {
     stack.client.attempts(&app, "event_1", 1).await;
 
     eventually(SOON + ACK_WAIT * 2, "a job handed out again", async || {
-        let stream = producer.jetstream().get_stream("JOBS").await;
-        let stream = stream.map_err(|error| error.to_string())?;
         let mut again = 0;
-        let mut consumers = stream.consumers();
-        while let Some(consumer) = futures::StreamExt::next(&mut consumers).await {
-            again += consumer.map_err(|error| error.to_string())?.num_redelivered;
+        for shard in Shard::ALL {
+            let name = topology::Stream::Jobs(shard).name();
+            let stream = producer.jetstream().get_stream(name).await;
+            let stream = stream.map_err(|error| error.to_string())?;
+            let mut consumers = stream.consumers();
+            while let Some(consumer) = futures::StreamExt::next(&mut consumers).await {
+                again += consumer.map_err(|error| error.to_string())?.num_redelivered;
+            }
         }
         (again > 0)
             .then_some(())

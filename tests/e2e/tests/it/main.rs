@@ -15,6 +15,7 @@ mod delivery;
 mod dev;
 mod disabling;
 mod doors;
+mod earlier_jobs;
 mod egress;
 mod egress_proxy;
 mod expiry;

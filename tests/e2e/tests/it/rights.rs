@@ -193,10 +193,10 @@ async fn a_right_to_a_name_is_a_right_to_no_other() {
         ),
         (
             &sender,
-            "$JS.API.CONSUMER.CREATE.JOBS.x.jobs.0.>",
+            "$JS.API.CONSUMER.CREATE.JOBS_0.x.jobs_0.0.>",
             consumer(
-                "JOBS",
-                json!({"durable_name": "x", "ack_policy": "explicit", "filter_subject": "jobs.>"}),
+                "JOBS_0",
+                json!({"durable_name": "x", "ack_policy": "explicit", "filter_subject": "jobs_0.>"}),
             ),
             10131,
         ),

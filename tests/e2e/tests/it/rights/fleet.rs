@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use posthorn_bus::topology::Stream;
 use posthorn_e2e::client::text;
 use posthorn_e2e::settings::now;
 use posthorn_e2e::stack::database;
@@ -194,7 +195,8 @@ impl Work {
         let path = format!("/rejected/{}", rejected["position"]);
         self.assert_shown(&path.replace('"', "")).await;
         let fleet = self.assert_shown("/fleet").await;
-        assert_eq!(fleet["streams"].as_array().map(Vec::len), Some(7));
+        let streams = fleet["streams"].as_array().map(Vec::len);
+        assert_eq!(streams, Some(Stream::ALL.len()));
         assert!(!text(&fleet["senders"][0]["name"]).is_empty());
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use posthorn_bus::topology::Reader;
-use posthorn_event_schema::Partition;
+use posthorn_event_schema::{Shard, subject};
 
 /// Of each stream: its name, what it stores, and messages in it.
-const STORED: [(&str, &str, &[&str]); 11] = [
+const STORED: [(&str, &str, &[&str]); 15] = [
     (
         "INBOX",
         "posthorn.events.>",
@@ -19,7 +19,12 @@ const STORED: [(&str, &str, &[&str]); 11] = [
         "scheduled.>",
         &["scheduled.wait.app_1.event_1", "scheduled.due.app_1"],
     ),
-    ("JOBS", "jobs.>", &["jobs.0.ep_1", "jobs.0.ep_1.k1"]),
+    ("JOBS_0", "jobs_0.>", &["jobs_0.0.ep_1", "jobs_0.0.ep_1.k1"]),
+    ("JOBS_1", "jobs_1.>", &["jobs_1.1.ep_1", "jobs_1.1.ep_1.k1"]),
+    ("JOBS_2", "jobs_2.>", &["jobs_2.2.ep_1", "jobs_2.2.ep_1.k1"]),
+    ("JOBS_3", "jobs_3.>", &["jobs_3.3.ep_1", "jobs_3.3.ep_1.k1"]),
+    // As it was when JOBS was one stream.
+    ("JOBS", "jobs.>", &["jobs.0.ep_1"]),
     ("WAITING", "waiting.>", &["waiting.a1-5000.0.ep_1"]),
     ("OUTCOMES", "outcomes.>", &["outcomes.records"]),
     (
@@ -94,21 +99,21 @@ const INBOXES: [&str; 6] = [
 /// The consumers of a stream, one sender for all, and one that is not ours; with filters.
 fn consumers(stream: &str, whole: &str) -> Vec<(String, Vec<String>)> {
     let filters = |own: &str| vec![own.to_owned(), whole.to_owned(), "other.>".to_owned()];
-    let first_sender = Partition::all().next().map(Reader::Sender);
     let known = Reader::all().filter(|reader| match reader {
-        Reader::Sender(_) => Some(*reader) == first_sender,
+        Reader::Sender(partition) => usize::from(partition.number()) < Shard::ALL.len(),
         _ => true,
     });
     let known = known.filter(|reader| reader.stream().name() == stream);
     let own = |reader: &Reader| match reader {
-        Reader::Sender(_) => "jobs.0.>",
-        Reader::FanoutScheduled => "scheduled.due.>",
-        _ => whole,
+        Reader::Sender(partition) => subject::jobs_of(*partition),
+        Reader::FanoutScheduled => "scheduled.due.>".to_owned(),
+        _ => whole.to_owned(),
     };
-    let names = known.map(|reader| (reader.name(), filters(own(&reader))));
+    let names = known.map(|reader| (reader.name(), filters(&own(&reader))));
     let mut all: Vec<_> = names.collect();
-    let own = if stream == "JOBS" { "jobs.0.>" } else { whole };
-    all.push(("stranger".to_owned(), filters(own)));
+    let strangers = all.first().filter(|_| stream.starts_with("JOBS_"));
+    let strangers = strangers.map_or_else(|| filters(whole), |(_, filters)| filters.clone());
+    all.push(("stranger".to_owned(), strangers));
     all
 }
 
