@@ -12,9 +12,9 @@ workspace=$(cd "$here/../.." && pwd)
 folder=$1
 cargo=${CARGO:-cargo}
 build=${CARGO_TARGET_DIR:-$workspace/target}
-# The oldest version that can run beside this one. Nothing was released before it: since then several
-# events or jobs travel in one message, which services before it cannot read.
-oldest=81b2d54803ed4766d883f29f32900c1bf8b8c6b2
+# The oldest version that can run beside this one, both ways. Nothing was released before it: since then JOBS is
+# four streams, of which senders before it read none.
+oldest=23a44132eccf91a6a7e8ce1ed71db419a9086d28
 shared=(shared/store/migrations shared/event-schema/src tests/fixtures/wire)
 
 cannot() {

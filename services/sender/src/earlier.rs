@@ -33,7 +33,7 @@ pub(crate) async fn bring_over(shared: Arc<Shared>, partition: Partition, tenure
         match brought {
             Ok(0) => {}
             Ok(messages) => {
-                tracing::info!(%partition, messages, "jobs of an earlier build taken over")
+                tracing::info!(%partition, messages, "jobs of an earlier build taken over");
             }
             Err(error) => {
                 let reason = error_chain::chain(&error);

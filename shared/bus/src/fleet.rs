@@ -76,7 +76,10 @@ impl Bus {
     /// # Errors
     /// [`BusError::Request`] when JetStream does not answer.
     pub async fn stream_states(&self) -> Result<Vec<StreamState>, BusError> {
-        let looks = Stream::ALL.map(|stream| self.stream_state(stream));
+        let looks: Vec<_> = Stream::ALL
+            .into_iter()
+            .map(|stream| self.stream_state(stream))
+            .collect();
         stream::iter(looks).buffered(CONCURRENT).try_collect().await
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// util-linux' program, which Debian and most others always have, and BusyBox'.
+/// A program of util-linux, which Debian and most others always have, and of `BusyBox`.
 const CHRT: [&str; 3] = ["chrt", "-b", "0"];
 
 /// A command that runs `program` as a batch process where the system can do that, and else as any other.
@@ -51,7 +51,7 @@ mod tests {
         assert!(!works(Path::new("/no such program")));
     }
 
-    /// *Source*: proc_pid_stat(5): the policy is the 41st field, the name the second.
+    /// *Source*: `proc_pid_stat(5)`: the policy is the 41st field, the name the second.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_command_keeps_its_process_and_gets_the_policy() {

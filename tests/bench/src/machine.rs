@@ -116,7 +116,7 @@ fn version(pid: u32) -> Option<String> {
     Some(text.lines().next()?.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
-/// How a process comes to its turn, from `/proc/<pid>/stat`. *Source*: proc_pid_stat(5): the policy is the 41st
+/// How a process comes to its turn, from `/proc/<pid>/stat`. *Source*: `proc_pid_stat(5)`: the policy is the 41st
 /// field, the name the second; sched(7).
 fn policy(stat: &str) -> &'static str {
     let after_name = stat.rsplit(')').next().unwrap_or_default();
