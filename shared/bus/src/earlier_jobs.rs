@@ -3,10 +3,10 @@
 //! In an upgrade, fanouts of such a build still put jobs there while senders of this one run, and nobody
 //! else reads them any more. The owner of a partition brings its jobs over to where it takes them from.
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use async_nats::jetstream::{Error, ErrorCode};
 use posthorn_event_schema::subject;
 
 use crate::{Bus, BusError};
@@ -29,9 +29,11 @@ impl Bus {
     /// [`BusError::Request`] when JetStream does not answer.
     pub async fn earlier_jobs(&self) -> Result<Option<EarlierJobs>, BusError> {
         match self.jetstream.get_stream(STREAM).await {
-            Err(error) if is_absence(&error) => return Ok(None),
-            Err(error) => return Err(BusError::request(DOING)(error)),
             Ok(_there) => {}
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(error) if is_absence(&error) => return Ok(None),
+                _ => return Err(BusError::request(DOING)(error)),
+            },
         }
         let stream = self.jetstream.get_stream_no_info(STREAM).await;
         Ok(Some(EarlierJobs {
@@ -70,8 +72,12 @@ impl EarlierJobs {
         let found = self.stream.get_first_raw_message_by_subject(filter, from);
         match found.await {
             Ok(message) => Ok(Some(message)),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(error) => Err(BusError::request(DOING)(error)),
+            Err(error) => match error.kind() {
+                RawMessageErrorKind::NoMessageFound => Ok(None),
+                // Its operator has removed it meanwhile.
+                RawMessageErrorKind::JetStream(error) if is_absence(&error) => Ok(None),
+                _ => Err(BusError::request(DOING)(error)),
+            },
         }
     }
 
@@ -86,9 +92,6 @@ impl EarlierJobs {
     }
 }
 
-fn is_absence(error: &GetStreamError) -> bool {
-    match error.kind() {
-        GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,
-        _ => false,
-    }
+fn is_absence(error: &Error) -> bool {
+    error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }

@@ -104,6 +104,13 @@ async fn jobs_of_an_earlier_build_are_delivered_once_and_in_their_order() {
         }
     })
     .await;
+
+    // As its operator may do then.
+    producer.jetstream().delete_stream("JOBS").await.unwrap();
+    publish(5).await;
+    receiver.wait_for("/any", 8, SOON).await;
+    receiver.wait_for("/fifo", 7, SOON).await;
+    assert_eq!(arrived(&receiver, "/fifo").last(), Some(&5));
     stack.stop().await;
 }
 
