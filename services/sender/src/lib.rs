@@ -24,7 +24,6 @@ pub mod clients;
 pub mod config;
 mod connector;
 pub mod dns;
-mod earlier;
 pub mod egress_proxy;
 pub mod endpoint;
 pub mod follow_up;

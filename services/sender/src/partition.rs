@@ -11,12 +11,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_bus::earlier_jobs::EarlierJobs;
 use posthorn_bus::{Bus, LastAck};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{clock, metric};
 use posthorn_event_schema::subject::{Lane, Rank, WaitingSubject};
-use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Timestamp};
+use posthorn_event_schema::{EndpointId, OrderingLine, Partition, Shard, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -31,7 +30,7 @@ use crate::places::Places;
 use crate::report::{Happened, Report, Taken};
 use crate::room::{Queue, Rooms};
 use crate::slots::Slots;
-use crate::{earlier, grants, intake};
+use crate::{grants, intake};
 
 use ended::LastEnded;
 
@@ -44,7 +43,6 @@ const RELEASES: Duration = Duration::from_millis(500);
 /// What all partitions of a process share.
 pub(crate) struct Shared {
     pub(crate) bus: Bus,
-    pub(crate) earlier_jobs: Option<EarlierJobs>,
     pub(crate) attempts: Attempts,
     pub(crate) shutdown: Shutdown,
     pub(crate) limits: Limits,
@@ -53,7 +51,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     pub(crate) pace: Pace,
     pub(crate) memory: Memory,
-    pub(crate) last_ack: LastAck,
+    /// For each stream of JOBS.
+    pub(crate) last_acks: [LastAck; Shard::ALL.len()],
 }
 
 /// The owner of one partition.
@@ -105,11 +104,6 @@ impl Owner {
         let intake = intake::start(self.partition, &self.shared, &self.tenure, &self.report);
         let grants = grants::serve(self.shared.bus.clone(), self.partition, self.tenure.clone());
         self.shared.shutdown.spawn("rates of applications", grants);
-        let (shared, tenure) = (Arc::clone(&self.shared), self.tenure.clone());
-        let earlier = earlier::bring_over(shared, self.partition, tenure);
-        self.shared
-            .shutdown
-            .spawn("jobs of an earlier build", earlier);
         let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
         let mut releases = tokio::time::interval(RELEASES);
         let mut revision = 0;

@@ -6,6 +6,7 @@ use http::HeaderValue;
 use posthorn_bus::{Bus, LastAck};
 use posthorn_chassis::shutdown::Shutdown;
 use posthorn_chassis::{BoxError, Context, Service};
+use posthorn_event_schema::Shard;
 use posthorn_signing::KeyRing;
 
 use crate::SenderConfig;
@@ -60,9 +61,8 @@ impl Sender {
         let [_, parked, retry, replay] = config.places();
         let shared = Arc::new(Shared {
             bus: bus.clone(),
-            earlier_jobs: bus.earlier_jobs().await?,
             attempts,
-            last_ack: LastAck::new(&shutdown),
+            last_acks: Shard::ALL.map(|_| LastAck::new(&shutdown)),
             shutdown,
             limits: Limits {
                 endpoint_in_flight: config.endpoint_in_flight,

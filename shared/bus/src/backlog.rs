@@ -1,7 +1,7 @@
 //! How much work waits at each stage, and for how long: what alarms and autoscalers look at.
 //!
 //! Every process of a stage reports the same figures of the whole fleet, so they are to be read
-//! with `max`, not with `sum`. They cost a request or two every [`INTERVAL`] and process.
+//! with `max`, not with `sum`. They cost some requests every [`INTERVAL`] and process.
 
 use std::time::Duration;
 

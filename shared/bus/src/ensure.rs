@@ -60,6 +60,9 @@ impl Bus {
         };
         let own = |reader: &Reader| roles.contains(&reader.maker());
         let of = |asset, reader: &Reader| Asset::Stream(reader.stream()) == asset;
+        if roles.contains(&Role::Sender) {
+            setup.until_answered(|| setup.refuse_earlier_jobs()).await?;
+        }
         for asset in Asset::all().filter(|asset| roles.contains(&asset.maker())) {
             setup.until_answered(|| setup.make(asset)).await?;
             // At once, and not after what is waited for: where NATS has lost everything, those who accept
@@ -153,6 +156,16 @@ impl Setup<'_> {
         }
     }
 
+    /// Builds for which JOBS was one stream had no release. What they left there nobody would read.
+    async fn refuse_earlier_jobs(&self) -> Result<(), BusError> {
+        let what = "stream JOBS of an earlier build";
+        let found = self.info::<Info>(what, "STREAM.INFO.JOBS").await?;
+        match found.map_or(0, |info| info.state.messages) {
+            0 => Ok(()),
+            messages => Err(BusError::setup(what)(EarlierJobs { messages }.into())),
+        }
+    }
+
     async fn make(&self, asset: Asset) -> Result<(), BusError> {
         let subject = format!("STREAM.INFO.{}", asset.stream_name());
         let what = asset.to_string();
@@ -189,6 +202,15 @@ impl Setup<'_> {
         let made = readers.map(|reader| self.until_answered(move || make(reader)));
         try_join_all(made).await.map(drop)
     }
+}
+
+/// There are deliveries where no sender of this build looks.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "deliveries are left in it (messages: {messages}); let that build send them before you upgrade"
+)]
+struct EarlierJobs {
+    messages: u64,
 }
 
 /// REJECTED with half its limit, where the server has less storage to reserve than it asks for.

@@ -10,18 +10,20 @@
 //! process died between the two or NATS did not take the mark, has its event delivered once more, under
 //! the same id, if it is used again later than senders remember.
 
+mod homes;
 mod pages;
 
 use std::sync::Arc;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
+use posthorn_chassis::clock;
 use posthorn_event_schema::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use self::homes::Homes;
 use self::pages::{Page, Pages};
-use crate::topology::Bucket;
 use crate::{Bus, BusError};
 
 /// What is remembered of a key.
@@ -62,6 +64,7 @@ pub enum Claimed {
 /// The place of a claim, to mark it by.
 #[derive(Debug, Clone)]
 pub struct Mark {
+    bucket: Arc<Store>,
     key: String,
     revision: u64,
     /// A page of ours that the claim names. Whoever did not make the claim has none, and changes the
@@ -69,28 +72,22 @@ pub struct Mark {
     page: Option<Arc<Page>>,
 }
 
-/// The bucket `idempotency`.
+/// Which keys were used. Clones share what they know.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKeys {
-    bucket: Arc<Store>,
+    homes: Homes,
     pages: Pages,
 }
 
 impl Bus {
-    /// Opens the bucket `idempotency`.
+    /// Opens the buckets with idempotency keys.
     ///
     /// # Errors
-    /// [`BusError::Setup`] when it does not exist or cannot be reached.
+    /// [`BusError::Setup`] when one does not exist or cannot be reached.
     pub async fn idempotency_keys(&self) -> Result<IdempotencyKeys, BusError> {
-        let store = self
-            .jetstream
-            .get_key_value(Bucket::Idempotency.name())
-            .await;
-        let bucket = store
-            .map(Arc::new)
-            .map_err(|error| BusError::setup("bucket idempotency")(error.into()))?;
-        let pages = Pages::start(Arc::clone(&bucket), self.config.publish_timeout);
-        Ok(IdempotencyKeys { bucket, pages })
+        let homes = Homes::open(self).await?;
+        let pages = Pages::start(Arc::clone(homes.first()), self.config.publish_timeout);
+        Ok(IdempotencyKeys { homes, pages })
     }
 }
 
@@ -105,10 +102,13 @@ impl IdempotencyKeys {
     /// [`BusError::Request`] when JetStream does not answer: the key may or may not be claimed,
     /// and claiming it again is safe.
     pub async fn claim(&self, key: &str, claim: &Claim) -> Result<Claimed, BusError> {
+        if let Some((found, mark)) = self.look_where_it_was(key).await? {
+            return Ok(Claimed::Taken(found, mark));
+        }
         if let Some(mark) = self.create(key, claim).await? {
             return Ok(Claimed::Ours(mark));
         }
-        if let Some((found, mark)) = self.look(key).await? {
+        if let Some((found, mark)) = self.look_in(self.homes.of(key), key).await? {
             return Ok(if found == *claim {
                 Claimed::Again(mark)
             } else {
@@ -125,8 +125,10 @@ impl IdempotencyKeys {
     async fn create(&self, key: &str, claim: &Claim) -> Result<Option<Mark>, BusError> {
         let page = self.pages.for_claim(Instant::now());
         let value = encode(claim, Some(&page))?;
-        match self.bucket.create(key, value).await {
+        let bucket = self.homes.of(key);
+        match bucket.create(key, value).await {
             Ok(revision) => Ok(Some(Mark {
+                bucket: Arc::clone(bucket),
                 key: key.to_owned(),
                 revision,
                 page: Some(page),
@@ -142,7 +144,27 @@ impl IdempotencyKeys {
     /// [`BusError::Request`] when JetStream does not answer, [`BusError::Value`] when what it has is no
     /// claim.
     pub async fn look(&self, key: &str) -> Result<Option<(Claim, Mark)>, BusError> {
-        let entry = self.bucket.entry(key).await;
+        match self.look_where_it_was(key).await? {
+            Some(found) => Ok(Some(found)),
+            None => self.look_in(self.homes.of(key), key).await,
+        }
+    }
+
+    /// What a build that had one bucket claimed.
+    async fn look_where_it_was(&self, key: &str) -> Result<Option<(Claim, Mark)>, BusError> {
+        let now = Timestamp::from_unix_micros(clock::unix_micros());
+        match self.homes.earlier_of(key, now) {
+            Some(bucket) => self.look_in(bucket, key).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn look_in(
+        &self,
+        bucket: &Arc<Store>,
+        key: &str,
+    ) -> Result<Option<(Claim, Mark)>, BusError> {
+        let entry = bucket.entry(key).await;
         let entry = entry.map_err(BusError::request("read an idempotency key"))?;
         let Some(entry) = entry.filter(|entry| entry.operation == Operation::Put) else {
             return Ok(None);
@@ -153,9 +175,10 @@ impl IdempotencyKeys {
                 cause,
             })?;
         if let Some(page) = page.filter(|_| !claim.published) {
-            claim.published = pages::lists(&self.bucket, &page, &claim.event).await?;
+            claim.published = pages::lists(self.homes.first(), &page, &claim.event).await?;
         }
         let mark = Mark {
+            bucket: Arc::clone(bucket),
             key: key.to_owned(),
             revision: entry.revision,
             page: None,
@@ -169,7 +192,7 @@ impl IdempotencyKeys {
     /// [`BusError::Request`] when JetStream does not answer or somebody has changed it.
     pub async fn replace(&self, mark: &Mark, claim: &Claim) -> Result<Mark, BusError> {
         let value = encode(claim, mark.page.as_deref())?;
-        let replaced = self.bucket.update(&mark.key, value, mark.revision).await;
+        let replaced = mark.bucket.update(&mark.key, value, mark.revision).await;
         let revision = replaced.map_err(BusError::request("change an idempotency key"))?;
         Ok(Mark {
             revision,
@@ -200,7 +223,7 @@ impl IdempotencyKeys {
             ..claim.clone()
         };
         let value = encode(&published, None)?;
-        match self.bucket.update(&mark.key, value, mark.revision).await {
+        match mark.bucket.update(&mark.key, value, mark.revision).await {
             Ok(_revision) => Ok(()),
             Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => Ok(()),
             Err(error) => Err(BusError::request("mark an idempotency key")(error)),

@@ -19,9 +19,9 @@ use crate::consumer::Receipt;
 /// 20 messages/s the queue hardly runs empty, and below, what it costs is little.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Sends acks. Clones share the one that is held back.
+/// Sends acks of one stream. Clones share the one that is held back.
 ///
-/// A process that dies leaves one more message unacked: work that ended within the 100 ms before, and
+/// A process that dies leaves one more message of it unacked: work that ended within the 100 ms before, and
 /// that is done again by whoever gets the message next.
 #[derive(Clone)]
 pub struct LastAck(Arc<Shared>);

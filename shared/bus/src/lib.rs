@@ -4,7 +4,7 @@
 //!   [`Bus::ensure`].
 //! - [`publisher`]: typed publishes that return once the message is stored.
 //! - [`events`]: accepted events on their way to EVENTS.
-//! - [`jobs`]: deliveries on their way to JOBS; [`earlier_jobs`]: those of builds for which it was one stream.
+//! - [`jobs`]: deliveries on their way to JOBS.
 //! - [`rejection`]: refused input, kept with its reason; [`rejected`]: reading it.
 //! - [`consumer`]: typed reading; an input is acked only after its results are stored.
 //! - [`batches`]: the same, as much at a time as has come.
@@ -32,7 +32,6 @@ mod config;
 pub mod config_bucket;
 mod connect;
 pub mod consumer;
-pub mod earlier_jobs;
 mod ensure;
 mod error;
 pub mod events;

@@ -5,9 +5,9 @@
 //!
 //! | Made by | Streams and buckets | Consumers |
 //! | --- | --- | --- |
-//! | ingest | INBOX, `idempotency` | ingest |
+//! | ingest | INBOX, `idempotency` (four) | ingest |
 //! | fanout | EVENTS, SCHEDULED | fanout of both |
-//! | sender | JOBS, WAITING, `senders` | a sender for each partition |
+//! | sender | JOBS (four), WAITING, `senders` | a sender for each partition |
 //! | recorder | OUTCOMES | recorder of EVENTS and of OUTCOMES |
 //! | api | `config`, REJECTED | – |
 
@@ -68,7 +68,7 @@ impl Role {
             Asset::Bucket(bucket) => match self {
                 Self::Ingest | Self::Fanout | Self::Sender => bucket == Bucket::Config,
                 Self::Recorder => false,
-                Self::Api => bucket == Bucket::Idempotency,
+                Self::Api => matches!(bucket, Bucket::Idempotency(_)),
             },
         }
     }
@@ -158,7 +158,7 @@ impl Bucket {
     pub fn maker(self) -> Role {
         match self {
             Self::Config => Role::Api,
-            Self::Idempotency => Role::Ingest,
+            Self::Idempotency(_) => Role::Ingest,
             Self::Senders => Role::Sender,
         }
     }

@@ -39,7 +39,8 @@ pub enum Stream {
     Events,
     /// Events that wait for the time that their producer chose; a work queue of those that are due.
     Scheduled,
-    /// Deliveries that may run now: the work queue of some of the partitions. All of them are JOBS.
+    /// Deliveries that may run now: one of the work queues that together are called JOBS, each for some of the
+    /// partitions.
     Jobs(Shard),
     /// Deliveries that may not run now; deleted one by one when their outcome is stored.
     Waiting,
@@ -281,8 +282,8 @@ impl Reader {
 pub enum Bucket {
     /// Applications and endpoints as the hot path needs them.
     Config,
-    /// Which idempotency keys were used.
-    Idempotency,
+    /// Which idempotency keys were used: some of them. The first has the pages with the marks of all.
+    Idempotency(Shard),
     /// Which senders live, and what they hold.
     Senders,
 }
@@ -290,16 +291,31 @@ pub enum Bucket {
 /// A sender whose heartbeat is older than this is dead; bounds the time of a hand-over.
 pub const MEMBER_TTL: Duration = Duration::from_secs(6);
 
+/// Builds before there were four had only the first.
+const IDEMPOTENCY: [&str; Shard::ALL.len()] = [
+    "idempotency",
+    "idempotency_1",
+    "idempotency_2",
+    "idempotency_3",
+];
+
 impl Bucket {
     /// All buckets.
-    pub const ALL: [Self; 3] = [Self::Config, Self::Idempotency, Self::Senders];
+    pub const ALL: [Self; 2 + Shard::ALL.len()] = [
+        Self::Config,
+        Self::Idempotency(Shard::ALL[0]),
+        Self::Idempotency(Shard::ALL[1]),
+        Self::Idempotency(Shard::ALL[2]),
+        Self::Idempotency(Shard::ALL[3]),
+        Self::Senders,
+    ];
 
     /// Its name on the server.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Config => "config",
-            Self::Idempotency => "idempotency",
+            Self::Idempotency(shard) => IDEMPOTENCY[shard.index()],
             Self::Senders => "senders",
         }
     }
@@ -313,7 +329,7 @@ impl Bucket {
     pub(crate) fn config(self, bus: &BusConfig) -> StreamConfig {
         let max_age = match self {
             Self::Config => Duration::ZERO,
-            Self::Idempotency => bus.idempotency_window,
+            Self::Idempotency(_) => bus.idempotency_window,
             Self::Senders => MEMBER_TTL,
         };
         // As async-nats would make it, which asks for the account's limits first: a right that nobody

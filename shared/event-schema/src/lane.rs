@@ -226,7 +226,7 @@ mod tests {
             "waiting.k0123.60.ep_1",
             "waiting.x.60.ep_1",
             "waiting.next.60",
-            "jobs.1.ep_1",
+            "jobs_1.1.ep_1",
         ] {
             assert_eq!(WaitingSubject::parse(stranger), None, "{stranger}");
         }

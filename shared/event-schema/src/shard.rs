@@ -1,14 +1,16 @@
-//! Shards: the streams that JOBS is made of.
+//! Shards: the streams that JOBS is made of, and the buckets with idempotency keys.
 
 use std::fmt;
 
 use crate::Partition;
 
-/// One of the streams that JOBS is made of. Each has the jobs of its share of all partitions.
+/// One of the streams that JOBS is made of, which has the jobs of its share of all partitions; or one of the
+/// buckets with idempotency keys.
 ///
 /// *Why*: with each ack nats-server looks at all consumers of a stream, and whoever reads one passes over
-/// what others have yet to ack. In a cluster each stream has a leader of its own, so that these share the
-/// work. See "What a delivery costs" in `ARCHITECTURE.md` for what it brings.
+/// what others have yet to ack. With `sync_interval: always` it syncs the messages of a stream one after the
+/// other, and those of several side by side. In a cluster each stream has a leader of its own, so that these
+/// share the work. See "What a delivery costs" in `ARCHITECTURE.md` for what it brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard(u8);
 
@@ -21,6 +23,13 @@ impl Shard {
     #[must_use]
     pub fn of(partition: Partition) -> Self {
         Self::ALL[usize::from(partition.number()) % Self::ALL.len()]
+    }
+
+    /// The shard of an idempotency key, which is a digest in hexadecimal.
+    #[must_use]
+    pub fn of_digest(key: &str) -> Self {
+        let last = key.chars().next_back().and_then(|digit| digit.to_digit(16));
+        Self::ALL[last.unwrap_or_default() as usize % Self::ALL.len()]
     }
 
     /// Its place in [`Shard::ALL`].
@@ -39,6 +48,14 @@ impl fmt::Display for Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_spread_by_their_last_digit() {
+        let shards = (0..16).map(|digit| Shard::of_digest(&format!("ab{digit:x}")).index());
+        let shards: Vec<_> = shards.collect();
+        assert_eq!(shards, [0, 1, 2, 3].repeat(4));
+        assert_eq!(Shard::of_digest("").index(), 0);
+    }
 
     #[test]
     fn all_shards_have_the_same_number_of_partitions() {

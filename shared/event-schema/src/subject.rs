@@ -171,22 +171,6 @@ pub fn jobs_of(partition: Partition) -> String {
     format!("{}.>", jobs_root(partition))
 }
 
-/// Where builds for which JOBS was one stream had what is at such a subject now: `jobs.<p>.…`. `None` if it
-/// is no job's.
-#[must_use]
-pub fn earlier_job(subject: &str) -> Option<String> {
-    let (_root, rest) = subject.strip_prefix("jobs_")?.split_once('.')?;
-    Some(format!("jobs.{rest}"))
-}
-
-/// Where a job is now that such a build had at `jobs.<p>.<endpoint>…`; `None` if it is none.
-#[must_use]
-pub fn job_of_earlier(subject: &str) -> Option<String> {
-    let (partition, rest) = subject.strip_prefix("jobs.")?.split_once('.')?;
-    let partition = Partition::from_number(partition.parse().ok()?)?;
-    Some(format!("{}.{rest}", jobs_root(partition)))
-}
-
 fn jobs_root(partition: Partition) -> String {
     format!("jobs_{}.{partition}", Shard::of(partition))
 }
@@ -211,17 +195,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_found_where_earlier_builds_had_it() {
+    fn a_job_is_in_the_shard_of_its_partition() {
         let endpoint = EndpointId::parse("ep_1").unwrap();
-        let now = job(&endpoint, None);
-        assert_eq!(now, "jobs_0.36.ep_1");
-        let earlier = earlier_job(&now).unwrap();
-        assert_eq!(earlier, "jobs.36.ep_1");
-        assert_eq!(job_of_earlier(&earlier), Some(now));
-        let all = jobs_of(Partition::of(&endpoint));
-        assert_eq!(earlier_job(&all).as_deref(), Some("jobs.36.>"));
-        for other in ["jobs.64.ep_1", "jobs.x.ep_1", "events.app_1"] {
-            assert_eq!(job_of_earlier(other), None, "{other}");
+        assert_eq!(job(&endpoint, None), "jobs_0.36.ep_1");
+        assert_eq!(jobs_in_lines(&endpoint), "jobs_0.36.ep_1.*");
+        let some = Partition::all().map(jobs_of).take(5);
+        let filters = [
+            "jobs_0.0.>",
+            "jobs_1.1.>",
+            "jobs_2.2.>",
+            "jobs_3.3.>",
+            "jobs_0.4.>",
+        ];
+        assert!(some.eq(filters));
+        for (partition, whole) in Partition::all().zip(JOBS_FILTERS) {
+            assert!(jobs_of(partition).starts_with(whole.trim_end_matches('>')));
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use async_nats::jetstream::{kv, stream};
-use posthorn_bus::topology::Stream;
+use posthorn_bus::topology::{Bucket, Stream};
 use posthorn_bus::{Bus, BusConfig, Role};
 use posthorn_event_schema::Shard;
 use posthorn_harness::TestNats;
@@ -65,25 +65,29 @@ impl Streams {
         self.change(stream, |config| config.max_bytes = -1).await;
     }
 
-    /// From now on no key of a bucket can be changed. A limit on its bytes would not do: the server
-    /// counts off what a change replaces.
+    /// From now on no idempotency key can be claimed or marked. A limit on the buckets' bytes would not do:
+    /// the server counts off what a change replaces.
     ///
     /// # Panics
     /// When the server does not answer.
-    pub async fn close_bucket(&self, bucket: &str) {
-        let stream = format!("KV_{bucket}");
-        self.change(&stream, |config| config.max_message_size = 1)
-            .await;
+    pub async fn close_keys(&self) {
+        self.limit_keys(1).await;
     }
 
-    /// A closed bucket takes changes again.
+    /// Keys can be claimed and marked again.
     ///
     /// # Panics
     /// When the server does not answer.
-    pub async fn open_bucket(&self, bucket: &str) {
-        let stream = format!("KV_{bucket}");
-        self.change(&stream, |config| config.max_message_size = -1)
-            .await;
+    pub async fn open_keys(&self) {
+        self.limit_keys(-1).await;
+    }
+
+    async fn limit_keys(&self, most_bytes: i32) {
+        for shard in Shard::ALL {
+            let stream = Bucket::Idempotency(shard).stream_name();
+            self.change(&stream, |config| config.max_message_size = most_bytes)
+                .await;
+        }
     }
 
     async fn change(&self, stream: &str, change: impl FnOnce(&mut stream::Config)) {
@@ -134,24 +138,27 @@ impl Streams {
         metas
     }
 
-    /// What the bucket `idempotency` remembers of each key: its claim, marked if a page says so.
+    /// What is remembered of each idempotency key: its claim, marked if a page says so.
     ///
     /// # Panics
     /// When the server does not answer.
     pub async fn claims(&self) -> Vec<Value> {
-        let bucket = self.producer.jetstream().get_key_value("idempotency").await;
-        let bucket: kv::Store = bucket.expect("the bucket");
-        let keys = bucket.keys().await.expect("the keys");
-        let keys: Vec<_> = futures::StreamExt::collect(keys).await;
         let (mut pages, mut claims) = (HashMap::new(), Vec::new());
-        for key in keys {
-            let key = key.expect("a key");
-            let value = bucket.get(&key).await.expect("an answer");
-            let value: Value = serde_json::from_slice(&value.expect("a value")).expect("JSON");
-            if key.starts_with("page.") {
-                pages.insert(key, value);
-            } else {
-                claims.push(value);
+        for shard in Shard::ALL {
+            let bucket = Bucket::Idempotency(shard).name();
+            let bucket = self.producer.jetstream().get_key_value(bucket).await;
+            let bucket: kv::Store = bucket.expect("the bucket");
+            let keys = bucket.keys().await.expect("the keys");
+            let keys: Vec<_> = futures::StreamExt::collect(keys).await;
+            for key in keys {
+                let key = key.expect("a key");
+                let value = bucket.get(&key).await.expect("an answer");
+                let value: Value = serde_json::from_slice(&value.expect("a value")).expect("JSON");
+                if key.starts_with("page.") {
+                    pages.insert(key, value);
+                } else {
+                    claims.push(value);
+                }
             }
         }
         for claim in &mut claims {

@@ -82,11 +82,6 @@ async fn run(
 ) -> Result<bool, MoveError> {
     // In this order: what is fanned out up to here is in JOBS when that is read.
     let fanned_out = shared.bus.fanned_out().await?;
-    if let Some(earlier) = &shared.earlier_jobs {
-        for subject in line.subjects() {
-            earlier.bring_over(&subject).await?;
-        }
-    }
     let found = list(shared, line, fanned_out.since).await?;
     let (sequences, left) = plan(&found, fanned_out.to);
     moved.left = left.into_iter().collect();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthorn_event_schema::Trigger;
 use posthorn_event_schema::subject::Lane;
+use posthorn_event_schema::{Shard, Trigger};
 
 use super::{Owner, now};
 use crate::lanes::Offer;
@@ -31,7 +31,8 @@ impl Owner {
             }
             return;
         }
-        for taken in came.divide(&self.shared.last_ack) {
+        let last_ack = &self.shared.last_acks[Shard::of(self.partition).index()];
+        for taken in came.divide(last_ack) {
             self.offer(taken);
         }
     }

@@ -1,7 +1,7 @@
 //! Marks of many keys in one message.
 //!
 //! A mark of its own costs nats-server as much as the claim did, with sync `always` an fsync. So each claim
-//! names a *page* from the beginning: a value beside the claims that lists events which are stored. Its
+//! names a *page* from the beginning: a value in the first bucket that lists events which are stored. Its
 //! writer, the process that claimed, replaces it by a longer list while claims that name it are being marked.
 //! A page has one writer, which writes no further version after one of which it does not know whether it is
 //! stored: that one may come last. What is to be marked then is told by the claims themselves.

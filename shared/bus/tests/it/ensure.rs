@@ -179,3 +179,26 @@ async fn an_older_build_leaves_alone_a_newer_ones_consumers() {
         bus.messages(Reader::Fanout, 1).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_sender_does_not_begin_while_an_earlier_build_has_deliveries() {
+    let nats = TestNats::start().await;
+    let server = server(&nats).await;
+    let jobs = jetstream::stream::Config {
+        name: "JOBS".to_owned(),
+        subjects: vec!["jobs.>".to_owned()],
+        ..Default::default()
+    };
+    let stream = server.create_stream(jobs).await.unwrap();
+    let published = server.publish("jobs.36.ep_1", "a delivery".into()).await;
+    published.unwrap().await.unwrap();
+    let bus = patient(&nats, Duration::from_millis(300)).await;
+    let error = bus.ensure(&Role::ALL).await.unwrap_err();
+    let reason = posthorn_chassis::error_chain::chain(&error);
+    assert!(reason.contains("JOBS of an earlier build"), "{reason}");
+    assert!(reason.contains("messages: 1"), "{reason}");
+    assert_eq!(streams(&nats).await, ["JOBS".to_owned()].into());
+
+    stream.purge().await.unwrap();
+    bus.ensure(&Role::ALL).await.unwrap();
+}

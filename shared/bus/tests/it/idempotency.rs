@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use posthorn_bus::idempotency::{Claim, Claimed};
-use posthorn_bus::{Bus, BusConfig, BusError};
-use posthorn_event_schema::{EventId, Timestamp};
-use posthorn_harness::eventually;
+use posthorn_bus::topology::Bucket;
+use posthorn_bus::{Bus, BusConfig, BusError, Role};
+use posthorn_event_schema::{EventId, Shard, Timestamp};
+use posthorn_harness::{TestNats, eventually};
 use tokio::time::Instant;
 
 fn claim(event: &str) -> Claim {
@@ -105,8 +106,14 @@ async fn marks_of_many_keys_share_messages_and_everybody_sees_them() {
     assert!(found.published, "{found:?}");
 
     let jetstream = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
-    let stream = jetstream.get_stream("KV_idempotency").await.unwrap();
-    let made = usize::try_from(stream.cached_info().state.last_sequence).unwrap();
+    let mut made = 0;
+    for shard in Shard::ALL {
+        let stream = Bucket::Idempotency(shard).stream_name();
+        let stream = jetstream.get_stream(stream).await.unwrap();
+        let stored = usize::try_from(stream.cached_info().state.last_sequence).unwrap();
+        assert!(stored > KEYS / 5, "{stored} in {shard}");
+        made += stored;
+    }
     assert!(made < KEYS + KEYS / 4, "{made} messages for {KEYS} keys");
 }
 
@@ -160,26 +167,47 @@ async fn of_claims_that_come_at_once_each_hears_of_its_own() {
     }
 }
 
+/// There was one bucket then.
 #[tokio::test]
-async fn a_mark_of_an_earlier_build_counts() {
-    let (nats, bus) = crate::start().await;
-    let keys = bus.idempotency_keys().await.unwrap();
+async fn what_an_earlier_build_claimed_and_marked_counts() {
+    let nats = TestNats::start().await;
     let jetstream = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
-    let bucket = jetstream.get_key_value("idempotency").await.unwrap();
-    for published in [false, true] {
-        let value = format!(
+    let config = async_nats::jetstream::kv::Config {
+        bucket: "idempotency".to_owned(),
+        ..Default::default()
+    };
+    let bucket = jetstream.create_key_value(config).await.unwrap();
+    let value = |published| {
+        format!(
             r#"{{"event":"event_1","accepted_at":1700000000000000,"digest":"d","published":{published}}}"#
-        );
-        bucket.put("00ff", value.into()).await.unwrap();
-        let (found, _) = keys.look("00ff").await.unwrap().unwrap();
-        assert_eq!(
-            found,
-            Claim {
+        )
+    };
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let bus = crate::connect(&nats).await;
+    bus.ensure(&Role::ALL).await.unwrap();
+    let keys = bus.idempotency_keys().await.unwrap();
+    // One for each bucket.
+    for key in ["00fc", "00fd", "00fe", "00ff"] {
+        for published in [false, true] {
+            bucket.put(key, value(published).into()).await.unwrap();
+            let expected = Claim {
                 published,
                 ..claim("event_1")
-            }
-        );
+            };
+            let (found, mark) = keys.look(key).await.unwrap().unwrap();
+            assert_eq!(found, expected);
+            let ours = claim("event_2");
+            let Claimed::Taken(found, _) = keys.claim(key, &ours).await.unwrap() else {
+                panic!("{key} is free");
+            };
+            assert_eq!(found, expected);
+            keys.mark_published(&mark, &found, false).await.unwrap();
+            let (found, _) = keys.look(key).await.unwrap().unwrap();
+            assert!(found.published, "{found:?}");
+        }
     }
+    let free = keys.claim("00fb", &claim("event_2")).await.unwrap();
+    assert!(matches!(free, Claimed::Ours(_)), "{free:?}");
 }
 
 #[tokio::test]
@@ -223,8 +251,9 @@ async fn marks_survive_an_outage_and_whoever_waits_hears_of_it_in_time() {
     }
     let client = async_nats::connect(nats.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
-    let bucket = jetstream.get_key_value("idempotency").await.unwrap();
     for n in 0..3 {
+        let bucket = Bucket::Idempotency(Shard::ALL[n]).name();
+        let bucket = jetstream.get_key_value(bucket).await.unwrap();
         let value = bucket.get(format!("{n:04x}")).await.unwrap().unwrap();
         let value = String::from_utf8_lossy(&value);
         assert!(value.contains(r#""published":true"#), "{value}");

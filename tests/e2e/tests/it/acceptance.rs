@@ -172,13 +172,13 @@ async fn a_key_is_marked_however_long_that_takes() {
         )
         .await;
     assert!(accepted.is_err(), "nothing can be stored");
-    streams.close_bucket("idempotency").await;
+    streams.close_keys().await;
     streams.open("EVENTS").await;
     stored(&streams, 1).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(streams.claims().await[0]["published"], false);
 
-    streams.open_bucket("idempotency").await;
+    streams.open_keys().await;
     all_marked(&streams).await;
     end(context).await;
 }

@@ -15,7 +15,6 @@ mod delivery;
 mod dev;
 mod disabling;
 mod doors;
-mod earlier_jobs;
 mod egress;
 mod egress_proxy;
 mod expiry;

@@ -11,7 +11,7 @@ export interface Consumer {
 
 const OF_A_PARTITION = /^(.*)-\d+$/
 
-/** Adds up what belongs together: `sender-0` to `sender-63` are `sender (64)`; the oldest is that of all. */
+/** Adds up what belongs together: the senders of all partitions of a stream are one; the oldest is that of all. */
 export function grouped<C extends Consumer>(consumers: C[]): C[] {
   const groups = new Map<string, C[]>()
   for (const consumer of consumers) {

@@ -153,7 +153,7 @@ test('failures in words', () => {
 
 test('the partitions of a consumer are one row', () => {
   const one = (name: string, waiting: number, oldestAt: string | null) => {
-    return { stream: 'JOBS', name, waiting, inFlight: 1, redelivered: 0, oldestAt }
+    return { stream: 'JOBS_0', name, waiting, inFlight: 1, redelivered: 0, oldestAt }
   }
   const rows = grouped([
     one('recorder', 5, null),

@@ -7,7 +7,7 @@ use posthorn_bus::topology::Reader;
 use posthorn_event_schema::{Shard, subject};
 
 /// Of each stream: its name, what it stores, and messages in it.
-const STORED: [(&str, &str, &[&str]); 15] = [
+const STORED: [(&str, &str, &[&str]); 18] = [
     (
         "INBOX",
         "posthorn.events.>",
@@ -43,6 +43,21 @@ const STORED: [(&str, &str, &[&str]); 15] = [
         "KV_idempotency",
         "$KV.idempotency.>",
         &["$KV.idempotency.key"],
+    ),
+    (
+        "KV_idempotency_1",
+        "$KV.idempotency_1.>",
+        &["$KV.idempotency_1.key"],
+    ),
+    (
+        "KV_idempotency_2",
+        "$KV.idempotency_2.>",
+        &["$KV.idempotency_2.key"],
+    ),
+    (
+        "KV_idempotency_3",
+        "$KV.idempotency_3.>",
+        &["$KV.idempotency_3.key"],
     ),
     ("KV_senders", "$KV.senders.>", &["$KV.senders.key"]),
     // One that is not of Posthorn.
