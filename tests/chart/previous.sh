@@ -12,9 +12,9 @@ workspace=$(cd "$here/../.." && pwd)
 folder=$1
 cargo=${CARGO:-cargo}
 build=${CARGO_TARGET_DIR:-$workspace/target}
-# The oldest version that can run beside this one, both ways. Nothing was released before it: since then JOBS is
-# four streams, of which senders before it read none.
-oldest=23a44132eccf91a6a7e8ce1ed71db419a9086d28
+# The oldest version that can run beside this one, both ways. Nothing was released before it: since then jobs
+# and idempotency keys are in four streams each, of which versions before it know one.
+oldest=755b6d99465e1cc1b51c23470690e9ba660b82a3
 shared=(shared/store/migrations shared/event-schema/src tests/fixtures/wire)
 
 cannot() {
