@@ -82,7 +82,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Opens the bucket of keys. Bodies larger than NATS carries are refused from the start: the
+    /// Opens the buckets of keys. Bodies larger than NATS carries are refused from the start: the
     /// limit is lowered to what fits, with a warning.
     ///
     /// # Errors
