@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use async_nats::jetstream::{self, kv};
 use futures::TryStreamExt;
 use futures::future::join_all;
 use posthorn_bus::idempotency::Claim;
+use posthorn_bus::topology::Bucket;
 use posthorn_e2e::client::text;
 use posthorn_e2e::{Client, Stack};
-use posthorn_event_schema::{ApplicationId, Event, EventId, subject};
+use posthorn_event_schema::{ApplicationId, Event, EventId, Shard, subject};
 use posthorn_harness::{Receiver, eventually};
 use posthorn_ingest::config::DEFAULT_ORGANIZATION;
 use serde_json::json;
@@ -101,19 +103,16 @@ async fn a_crash_between_claim_and_publish_makes_one_event() {
     let first = send().await;
     receiver.wait_for("/hook", 1, SOON).await;
     let jetstream = stack.producer().await.jetstream().clone();
-    let keys = jetstream.get_key_value("idempotency").await.unwrap();
-    let mut names: Vec<String> = keys.keys().await.unwrap().try_collect().await.unwrap();
-    names.retain(|name| !name.starts_with("page."));
-    assert_eq!(names.len(), 1, "{names:?}");
-    let claim = keys.get(&names[0]).await.unwrap().unwrap();
-    let claim: Claim = serde_json::from_slice(&claim).unwrap();
+    let mut claims = claims(&jetstream).await;
+    assert_eq!(claims.len(), 1, "{claims:?}");
+    let (bucket, name, claim) = claims.remove(0);
     let left_behind = Claim {
         event: EventId::parse("msg_2tWQBqZ3kVnN1xqYH4vH8mFzKcE").unwrap(),
         published: false,
         ..claim
     };
     let value = serde_json::to_vec(&left_behind).unwrap();
-    keys.put(&names[0], value.into()).await.unwrap();
+    bucket.put(&name, value.into()).await.unwrap();
 
     for _ in 0..3 {
         assert_eq!(send().await, left_behind.event.as_str());
@@ -124,6 +123,23 @@ async fn a_crash_between_claim_and_publish_makes_one_event() {
     let ids: Vec<_> = received.iter().map(|one| one.header("svix-id")).collect();
     assert_eq!(ids, [Some(&*first), Some(left_behind.event.as_str())]);
     stack.stop().await;
+}
+
+/// Each claim of all buckets, with where it is.
+async fn claims(jetstream: &jetstream::Context) -> Vec<(kv::Store, String, Claim)> {
+    let mut claims = Vec::new();
+    for shard in Shard::ALL {
+        let bucket = Bucket::Idempotency(shard).name();
+        let bucket = jetstream.get_key_value(bucket).await.unwrap();
+        let mut names: Vec<String> = bucket.keys().await.unwrap().try_collect().await.unwrap();
+        names.retain(|name| !name.starts_with("page."));
+        for name in names {
+            let claim = bucket.get(&name).await.unwrap().unwrap();
+            let claim = serde_json::from_slice(&claim).unwrap();
+            claims.push((bucket.clone(), name, claim));
+        }
+    }
+    claims
 }
 
 /// The second hand-out is played by storing the event twice, under different message ids.
