@@ -11,6 +11,7 @@ use std::{
     io,
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -113,7 +114,12 @@ impl NatsServer {
     /// The server's process, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(SupervisedChild::pid)
+        let child = self.child.as_ref()?;
+        if self.options.under.is_empty() {
+            Some(child.pid())
+        } else {
+            read_pid(&self.options.folder)
+        }
     }
 
     /// Whether the server runs: false after a stop, a kill, or when it ended by itself.
@@ -192,7 +198,7 @@ impl NatsServer {
         std::fs::write(&config, text).map_err(Error::file("write", &config))?;
         let log = open_log(&self.log()).map_err(Error::file("create", self.log()))?;
         let stdout = log.try_clone().map_err(Error::file("create", self.log()))?;
-        let mut command = scheduling::in_batches(&self.program);
+        let mut command = self.command();
         command
             .arg("--config")
             .arg(config)
@@ -216,6 +222,17 @@ impl NatsServer {
             self.child = None;
         }
         ready
+    }
+
+    fn command(&self) -> Command {
+        match self.options.under.as_slice() {
+            [] => scheduling::in_batches(&self.program),
+            [other, words @ ..] => {
+                let mut command = scheduling::in_batches(Path::new(other));
+                command.args(words).arg(&self.program);
+                command
+            }
+        }
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), Error> {

@@ -130,13 +130,14 @@ async fn wait_for_deliveries(receiver: &Receiver, sent: u32, endpoints: u32) -> 
 
 fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
     println!(
-        "acceptance: {} events a door at {}/s from {} producers, {} bytes, {} endpoints, sync {:?}, {:?}, {:?} NATS",
+        "acceptance: {} events a door at {}/s from {} producers, {} bytes, {} endpoints, sync {:?} (fsync {} µs slower), {:?}, {:?} NATS",
         options.events,
         options.rate,
         options.producers,
         options.payload,
         options.endpoints,
         options.setup.sync,
+        options.setup.slower_fsync,
         options.setup.shape,
         options.setup.servers
     );
@@ -164,6 +165,7 @@ fn show(options: &Options, times: &[(Door, Times)], received: usize) -> Value {
     json!({
         "scenario": "acceptance",
         "sync": format!("{:?}", options.setup.sync),
+        "slower_fsync_micros": options.setup.slower_fsync,
         "shape": format!("{:?}", options.setup.shape),
         "servers": format!("{:?}", options.setup.servers),
         "rate": options.rate,

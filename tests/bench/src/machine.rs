@@ -45,6 +45,10 @@ impl Conditions {
         if let Some(setup) = setup {
             let words = format!("{:?}, {:?}, {:?}", setup.sync, setup.shape, setup.servers);
             all.push(("sync, services, servers of nats", words.to_lowercase()));
+            if setup.slower_fsync > 0 {
+                let played = format!("{} µs slower, played by strace", setup.slower_fsync);
+                all.push(("fsync of nats", played));
+            }
         }
         all.push((
             "shared by",

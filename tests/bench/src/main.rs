@@ -25,6 +25,7 @@ mod producer;
 mod profile;
 mod receiver;
 mod server;
+mod slower_disk;
 mod svg;
 mod sweep;
 mod table;

@@ -7,7 +7,9 @@ use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use posthorn_e2e::{Client, Settings};
 use posthorn_harness::{DedicatedPostgres, Process, TestNats, TestNatsCluster};
-use posthorn_local_servers::{PostgresOptions, SyncInterval};
+use posthorn_local_servers::{NatsOptions, PostgresOptions, SyncInterval};
+
+use crate::slower_disk;
 
 /// How long a fleet may take to start, also under a profiler that makes it fifty times as slow.
 const START: Duration = Duration::from_secs(180);
@@ -49,6 +51,9 @@ pub(crate) struct Setup {
     /// Servers of NATS
     #[arg(long, value_enum, default_value = "one")]
     pub(crate) servers: Servers,
+    /// Microseconds that each fsync of nats-server takes longer than on this machine's disk, played by strace
+    #[arg(long, default_value_t = 0)]
+    pub(crate) slower_fsync: u32,
 }
 
 /// Servers of NATS.
@@ -62,7 +67,8 @@ pub(crate) enum Servers {
 
 /// Connections to NATS of all producers together: as a platform of four processes has them, for NATS'
 /// clients send what all tasks of a process publish over one connection. HTTP/1.1 needs one for each
-/// request that is on its way.
+/// request that is on its way. Of a cluster, all servers have their share: to publish through the one that leads
+/// a stream takes one step less.
 const NATS_CONNECTIONS: usize = 4;
 
 /// Where a server with Svix's API is reached.
@@ -117,7 +123,7 @@ impl World {
         adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
         let posthorn = beside_us("posthorn")?;
-        let nats = start_nats(setup);
+        let nats = start_nats(setup, slower_disk::tracer(setup.slower_fsync)?);
         // As durable as PostgreSQL is by itself.
         let postgres = DedicatedPostgres::start_with(|options| PostgresOptions {
             settings: Vec::new(),
@@ -170,8 +176,8 @@ impl World {
         let api = api.wait_for_address("api listening", START).await;
         let token = settings.token();
         let mut connections = Vec::new();
-        for _ in 0..NATS_CONNECTIONS {
-            connections.push(async_nats::connect(nats.url()).await?);
+        for url in urls.iter().cycle().take(NATS_CONNECTIONS) {
+            connections.push(async_nats::connect(url).await?);
         }
         let ours = Doors {
             nats: connections,
@@ -210,18 +216,19 @@ impl World {
 }
 
 /// One server of NATS, and those that make a cluster with it.
-async fn start_nats(setup: Setup) -> (TestNats, Vec<TestNats>) {
+async fn start_nats(setup: Setup, under: Vec<String>) -> (TestNats, Vec<TestNats>) {
     let sync = match setup.sync {
         Sync::Always => SyncInterval::Always,
         Sync::Default => SyncInterval::ServerDefault,
     };
+    let adjust = |options: &mut NatsOptions| {
+        options.sync = sync;
+        options.under.clone_from(&under);
+    };
     match setup.servers {
-        Servers::One => {
-            let one = TestNats::start_with(|options| options.sync = sync);
-            (one.await, Vec::new())
-        }
+        Servers::One => (TestNats::start_with(adjust).await, Vec::new()),
         Servers::Three => {
-            let cluster = Box::pin(TestNatsCluster::start_with(sync, "")).await;
+            let cluster = Box::pin(TestNatsCluster::start_with(adjust, "")).await;
             let mut nodes = cluster.into_nodes();
             (nodes.remove(0), nodes)
         }

@@ -1,6 +1,6 @@
 //! Three nats-servers as one cluster, any of which a test may crash and restart.
 
-use posthorn_local_servers::{SyncInterval, port::free_port};
+use posthorn_local_servers::{NatsOptions, SyncInterval, port::free_port};
 
 use crate::TestNats;
 use crate::failure::OrFail;
@@ -21,14 +21,15 @@ impl TestNatsCluster {
     /// # Panics
     /// As [`TestNats::start`].
     pub async fn start(extra_config: &str) -> Self {
-        Box::pin(Self::start_with(SyncInterval::Always, extra_config)).await
+        let always = |options: &mut NatsOptions| options.sync = SyncInterval::Always;
+        Box::pin(Self::start_with(always, extra_config)).await
     }
 
-    /// As [`TestNatsCluster::start`], with servers that write to disk when it is said here.
+    /// As [`TestNatsCluster::start`], each server with other options as well.
     ///
     /// # Panics
     /// As [`TestNats::start`].
-    pub async fn start_with(sync: SyncInterval, extra_config: &str) -> Self {
+    pub async fn start_with(adjust: impl Fn(&mut NatsOptions), extra_config: &str) -> Self {
         let ports: Vec<u16> = (0..SIZE)
             .map(|_| free_port().or_fail("find a free port"))
             .collect();
@@ -43,7 +44,7 @@ impl TestNatsCluster {
                  {extra_config}"
             );
             TestNats::start_with(|options| {
-                options.sync = sync;
+                adjust(options);
                 options.extra_config = cluster;
             })
             .await

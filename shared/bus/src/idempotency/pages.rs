@@ -18,7 +18,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
-use posthorn_chassis::entropy;
+use posthorn_chassis::{entropy, metric};
 use posthorn_event_schema::EventId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -193,7 +193,9 @@ impl Page {
     }
 
     fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
+        if !self.given_up.swap(true, Ordering::Relaxed) {
+            metric::Counter::LimitReached.add(1, &[("limit", "idempotency_page_late")]);
+        }
     }
 
     /// Its next version, which has these events, too.

@@ -32,6 +32,9 @@ pub struct NatsOptions {
     pub max_payload_bytes: u64,
     /// Further lines for the configuration file, as they are.
     pub extra_config: String,
+    /// A program with its arguments that runs the server, such as a tracer; empty: none. It must end the server
+    /// when it is killed.
+    pub under: Vec<String>,
     /// Removes the folder if our process is killed before it could; for temporary folders.
     pub remove_if_killed: bool,
 }
@@ -47,6 +50,7 @@ impl NatsOptions {
             sync: SyncInterval::Always,
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
             extra_config: String::new(),
+            under: Vec::new(),
             remove_if_killed: false,
         }
     }

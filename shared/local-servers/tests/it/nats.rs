@@ -54,6 +54,24 @@ async fn a_folder_is_for_one_server_and_free_again_after_it() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_server_may_run_under_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let tool = tools().find_nats().await.unwrap();
+    let mut options = NatsOptions::new(folder.path());
+    options.under = vec!["env".to_owned(), "RUN_BY=env".to_owned()];
+    let mut server = NatsServer::start(&tool, options).await.unwrap();
+    let pid = server.pid().unwrap();
+    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    assert!(
+        environment.split('\0').any(|one| one == "RUN_BY=env"),
+        "{environment}"
+    );
+    server.stop().await.unwrap();
+    assert!(!server.is_running());
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_start_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let tool = tools().find_nats().await.unwrap();
