@@ -8,7 +8,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::jobs::JOB_BYTES_IN_FLIGHT;
+use crate::jobs::{JOB_BYTES_IN_FLIGHT, Turns};
 use crate::rejection::LogLimit;
 use crate::together::Queue;
 use crate::{BusConfig, BusError, Role, events, outcomes};
@@ -31,6 +31,8 @@ pub struct Bus {
     pub(crate) rejection_log: Arc<LogLimit>,
     /// The bytes that jobs on their way may still take.
     pub(crate) job_bytes: Arc<Semaphore>,
+    /// Whose jobs are on their way.
+    pub(crate) turns: Arc<Turns>,
     /// Records for history that are to be sent.
     pub(crate) events: Queue,
     pub(crate) outcomes: Queue,
@@ -75,6 +77,7 @@ impl Bus {
             config: Arc::new(config.clone()),
             rejection_log: Arc::default(),
             job_bytes: Arc::new(Semaphore::new(JOB_BYTES_IN_FLIGHT)),
+            turns: Arc::default(),
         })
     }
 

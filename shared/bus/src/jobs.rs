@@ -3,9 +3,10 @@
 //! Jobs of one endpoint that come of one message of EVENTS travel in one message, too: with several
 //! events in a message, an endpoint that receives them all costs nats-server one message instead of one
 //! for each. Whatever makes the jobs makes the same messages of them again after a crash, under the same
-//! ids.
+//! ids, unless jobs had to wait for an earlier message of their endpoint (`turns`).
 
-use std::collections::HashMap;
+mod drafts;
+mod turns;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::message::PublishMessage;
@@ -13,8 +14,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use posthorn_chassis::{metric, telemetry};
 use posthorn_event_schema::batch::{self, Part};
-use posthorn_event_schema::{DeliveryJob, EndpointId, EventId, subject};
+use posthorn_event_schema::{DeliveryJob, subject};
 use tracing::{Instrument, Span};
+
+use self::drafts::{BYTES_TOGETHER, messages, size};
+pub(crate) use self::turns::Turns;
 
 use crate::{Bus, PublishError, Stored, trace_context};
 
@@ -23,16 +27,9 @@ use crate::{Bus, PublishError, Stored, trace_context};
 const MESSAGES_IN_FLIGHT: usize = 256;
 /// Bytes of jobs on their way at a time, in a process: each job is a copy of its event's body.
 pub(crate) const JOB_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
-/// What a job has beside its body, about, in bytes.
-const JOB_METADATA: usize = 1024;
-/// Jobs in one message. A sender that dies repeats what shares a message with a delivery in flight, and
-/// an endpoint has 32 of these at most.
-const JOBS_TOGETHER: usize = 32;
-/// Bytes of jobs in one message, a larger single one excepted; a quarter of what NATS carries, if that is less.
-const BYTES_TOGETHER: usize = 64 * 1024;
 
 /// A delivery to be stored in JOBS.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewJob {
     /// What is to be delivered to whom.
     pub job: DeliveryJob,
@@ -70,15 +67,14 @@ impl Bus {
     /// [`NotStored`] with the jobs whose ack did not come. After a first failure no further message
     /// is begun, so that a server that is away costs one time-out and not one per job.
     pub async fn publish_jobs(&self, jobs: Vec<NewJob>) -> Result<(), NotStored> {
-        let most = BYTES_TOGETHER.min(self.max_message_bytes() / 4);
-        let mut to_come = messages(jobs, most).into_iter();
+        let mut to_come = messages(jobs, self.most_job_bytes()).into_iter();
         let mut under_way = FuturesUnordered::new();
         let mut failed = Vec::new();
         let mut first_cause = None;
         loop {
             while first_cause.is_none() && under_way.len() < MESSAGES_IN_FLIGHT {
                 let Some(jobs) = to_come.next() else { break };
-                under_way.push(self.publish_within_budget(jobs));
+                under_way.push(self.publish_with_others(jobs));
             }
             match under_way.next().await {
                 Some(Ok(())) => {}
@@ -99,11 +95,13 @@ impl Bus {
         })
     }
 
-    async fn publish_within_budget(
-        &self,
-        jobs: Vec<NewJob>,
-    ) -> Result<(), (Vec<NewJob>, PublishError)> {
-        let size: usize = jobs.iter().map(size).sum();
+    /// Most bytes of a message with several jobs.
+    fn most_job_bytes(&self) -> usize {
+        BYTES_TOGETHER.min(self.max_message_bytes() / 4)
+    }
+
+    async fn publish_within_budget(&self, jobs: &[&NewJob]) -> Result<(), PublishError> {
+        let size: usize = jobs.iter().map(|new| size(new)).sum();
         let share = u32::try_from(size.min(JOB_BYTES_IN_FLIGHT)).unwrap_or(u32::MAX);
         // Until the ack: a copy of the bytes may wait in the connection's buffer as long as that.
         let _share = match self.job_bytes.try_acquire_many(share) {
@@ -114,10 +112,7 @@ impl Bus {
                 self.job_bytes.acquire_many(share).await.ok()
             }
         };
-        match self.publish_message(&jobs).await {
-            Ok(_stored) => Ok(()),
-            Err(cause) => Err((jobs, cause)),
-        }
+        self.publish_message(jobs).await.map(drop)
     }
 
     /// Publishes one delivery on JOBS.
@@ -137,7 +132,7 @@ impl Bus {
         sent.instrument(span).await
     }
 
-    async fn publish_message(&self, jobs: &[NewJob]) -> Result<Stored, PublishError> {
+    async fn publish_message(&self, jobs: &[&NewJob]) -> Result<Stored, PublishError> {
         let count = f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
         metric::Histogram::MessageParts.record(count, &[("stream", "jobs")]);
         if let [NewJob { job, cause }] = jobs {
@@ -148,7 +143,7 @@ impl Bus {
             .iter()
             .map(|new| send_span(&new.cause, &new.job))
             .collect();
-        let part = |(new, span): (&NewJob, &Span)| Part {
+        let part = |(new, span): (&&NewJob, &Span)| Part {
             trace: trace_context::of_span(span),
             frame: new.job.encode(),
         };
@@ -177,71 +172,4 @@ fn send_span(cause: &Span, job: &DeliveryJob) -> Span {
         posthorn.delivery.id = %job.meta.delivery,
         posthorn.endpoint.id = %job.meta.endpoint,
     )
-}
-
-fn size(new: &NewJob) -> usize {
-    let callback = new.job.meta.callback.as_ref().map_or(0, String::len);
-    new.job.body.len() + callback + JOB_METADATA
-}
-
-/// A message in the making.
-struct Draft {
-    jobs: Vec<NewJob>,
-    bytes: usize,
-    /// How many jobs of its event were given before its first one.
-    rank: usize,
-}
-
-/// Divides jobs among messages: those of one endpoint go together, in their order, unless they stand in
-/// lines of their own. First jobs of events go before second ones: an event with a thousand of them must
-/// not hold up another that has one.
-fn messages(jobs: Vec<NewJob>, most_bytes: usize) -> Vec<Vec<NewJob>> {
-    let event = |new: &NewJob| new.job.meta.event.clone();
-    let first = jobs.first().map(event);
-    if jobs
-        .iter()
-        .all(|new| Some(&new.job.meta.event) == first.as_ref())
-    {
-        return jobs.into_iter().map(|new| vec![new]).collect();
-    }
-    let mut drafts: Vec<Draft> = Vec::new();
-    let mut open: HashMap<EndpointId, usize> = HashMap::new();
-    let mut counts: HashMap<EventId, usize> = HashMap::new();
-    for new in jobs {
-        let count = counts.entry(event(&new)).or_default();
-        let rank = std::mem::replace(count, *count + 1);
-        let alone = new.job.meta.line.is_some();
-        let endpoint = &new.job.meta.endpoint;
-        let draft = open.get(endpoint).map(|place| &mut drafts[*place]);
-        match draft.filter(|draft| !alone && draft.has_room(&new, most_bytes)) {
-            Some(draft) => draft.add(new),
-            None => {
-                if !alone {
-                    open.insert(endpoint.clone(), drafts.len());
-                }
-                drafts.push(Draft::of(new, rank));
-            }
-        }
-    }
-    drafts.sort_by_key(|draft| draft.rank);
-    drafts.into_iter().map(|draft| draft.jobs).collect()
-}
-
-impl Draft {
-    fn of(new: NewJob, rank: usize) -> Self {
-        Self {
-            bytes: size(&new),
-            jobs: vec![new],
-            rank,
-        }
-    }
-
-    fn has_room(&self, new: &NewJob, most_bytes: usize) -> bool {
-        self.jobs.len() < JOBS_TOGETHER && self.bytes + size(new) <= most_bytes
-    }
-
-    fn add(&mut self, new: NewJob) {
-        self.bytes += size(&new);
-        self.jobs.push(new);
-    }
 }

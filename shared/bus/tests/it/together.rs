@@ -154,3 +154,89 @@ async fn whoever_waits_behind_others_hears_in_time_that_nats_is_away() {
         assert!(after < config.publish_timeout * 3 / 2, "{after:?}");
     }
 }
+
+#[tokio::test]
+async fn jobs_of_an_endpoint_that_wait_for_its_message_share_the_next_one() {
+    const EVENTS: usize = 100;
+    let (_nats, bus) = crate::start().await;
+    let endpoints = ["a", "b"].map(samples::endpoint);
+    let ids: Vec<String> = (0..EVENTS)
+        .map(|number| format!("event_{number}"))
+        .collect();
+    let line = OrderingKey::parse("key").unwrap().line();
+    // Each by a call of its own, as fanout publishes those of different messages of EVENTS.
+    let published = ids.iter().map(|id| {
+        let jobs = endpoints.iter().map(|endpoint| samples::job(id, endpoint));
+        let mut in_line = samples::job(&format!("{id}_in_line"), &endpoints[0]);
+        in_line.meta.line = Some(line);
+        let jobs = jobs.chain([in_line]).map(NewJob::from).collect();
+        bus.publish_jobs(jobs)
+    });
+    for stored in join_all(published).await {
+        stored.unwrap();
+    }
+    let mut alone = 0;
+    for endpoint in &endpoints {
+        let partition = bus.partition(Partition::of(endpoint)).await.unwrap();
+        let mut pulled = partition
+            .pull(3 * EVENTS, 1024 * 1024, Duration::from_secs(1))
+            .await
+            .unwrap();
+        let (mut messages, mut found) = (0, Vec::new());
+        while let Some(message) = pulled.next().await.unwrap() {
+            let mut jobs = jobs_of(&message);
+            message.ack().await;
+            jobs.retain(|job| job.meta.endpoint == *endpoint);
+            if jobs.iter().any(|job| job.meta.line.is_some()) {
+                assert_eq!(jobs.len(), 1, "{jobs:?}");
+                alone += 1;
+            } else if !jobs.is_empty() {
+                assert!(jobs.len() <= 32, "{}", jobs.len());
+                messages += 1;
+                found.extend(
+                    jobs.into_iter()
+                        .map(|job| job.meta.event.as_str().to_owned()),
+                );
+            }
+        }
+        assert_eq!(found, ids, "each once, and in the order in which they came");
+        assert!(messages <= EVENTS / 10, "{messages} messages");
+    }
+    assert_eq!(alone, EVENTS);
+}
+
+#[tokio::test]
+async fn of_jobs_that_shared_a_message_which_was_not_stored_each_caller_gets_its_own_back() {
+    let (mut nats, _bus) = crate::start().await;
+    let mut config = BusConfig::for_url(&nats.url());
+    config.publish_timeout = Duration::from_secs(1);
+    let bus = Bus::connect(&config, "test").await.unwrap();
+    nats.kill();
+    let begun = Instant::now();
+    let published = (0..40).map(|number| {
+        let job = samples::job(&format!("event_{number}"), &samples::endpoint("a"));
+        let jobs = vec![NewJob::from(job.clone())];
+        async { (job, bus.publish_jobs(jobs).await.unwrap_err()) }
+    });
+    let mut own = Vec::new();
+    for (job, failed) in join_all(published).await {
+        let jobs: Vec<_> = failed.jobs.into_iter().map(|new| new.job).collect();
+        assert_eq!(jobs, std::slice::from_ref(&job));
+        assert!(failed.cause.is_transient(), "{}", failed.cause);
+        own.push(job);
+    }
+    // The second message did not wait until the first one was given up.
+    assert!(
+        begun.elapsed() < config.publish_timeout * 2,
+        "{:?}",
+        begun.elapsed()
+    );
+    // An endpoint whose messages failed has others stored as before.
+    nats.restart().await;
+    posthorn_harness::eventually(crate::SOON, "all to be stored", async || {
+        let jobs = own.iter().cloned().map(NewJob::from).collect();
+        let stored = bus.publish_jobs(jobs).await;
+        stored.map_err(|failed| failed.to_string())
+    })
+    .await;
+}
