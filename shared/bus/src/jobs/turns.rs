@@ -52,8 +52,9 @@ enum Place {
 }
 
 impl Bus {
-    /// Publishes jobs of one endpoint, in one message; jobs that stand in a line go alone, for their line is part of
-    /// the subject.
+    /// Publishes jobs of one endpoint, in one message. Those that stand in a line go by themselves, for their line is
+    /// part of the subject, and so do those of a replay, whose pages are known again after a crash by the ids of
+    /// their messages.
     ///
     /// # Errors
     /// The jobs, which may be stored or not, and why that is not known.
@@ -65,7 +66,7 @@ impl Bus {
         let all: Vec<&NewJob> = jobs.iter().collect();
         let stored = match all.as_slice() {
             [] => Ok(()),
-            [first, ..] if first.job.meta.line.is_some() => self.publish_within_budget(&all).await,
+            [first, ..] if goes_by_itself(first) => self.publish_within_budget(&all).await,
             [first, ..] => match self.place(&first.job.meta.endpoint, &jobs) {
                 Place::First(turn) => publish(self, turn, &all).await,
                 Place::Behind(answer) => answer
@@ -114,6 +115,10 @@ impl Turns {
         }
         next
     }
+}
+
+fn goes_by_itself(new: &NewJob) -> bool {
+    new.job.meta.line.is_some() || new.job.meta.bulk
 }
 
 impl Drop for Turn {
