@@ -45,7 +45,8 @@ impl Handler {
             jobs: some, span, ..
         } in &mut decided
         {
-            let new = |job| NewJob {
+            let new = |job: DeliveryJob| NewJob {
+                apart: self.snapshot.is_fifo(&job.meta.endpoint),
                 job,
                 cause: span.clone(),
             };

@@ -2,8 +2,8 @@
 //!
 //! Jobs of one endpoint that come of one message of EVENTS travel in one message, too: with several
 //! events in a message, an endpoint that receives them all costs nats-server one message instead of one
-//! for each. Whatever makes the jobs makes the same messages of them again after a crash, under the same
-//! ids, unless jobs had to wait for an earlier message of their endpoint (`turns`).
+//! for each. Whatever makes the jobs makes the same messages of them again, under the same ids, but for jobs that
+//! had to wait for an earlier message of their endpoint (`turns`).
 
 mod drafts;
 mod turns;
@@ -35,13 +35,19 @@ pub struct NewJob {
     pub job: DeliveryJob,
     /// The span that it follows from.
     pub cause: Span,
+    /// It shares no message with what other callers bring: its endpoint wants an order, which a message has only
+    /// if all of it came of one message of EVENTS; or it may be stored already, and is known by its message's id.
+    pub apart: bool,
 }
 
 impl From<DeliveryJob> for NewJob {
     /// A delivery that follows from the current span.
     fn from(job: DeliveryJob) -> Self {
-        let cause = Span::current();
-        Self { job, cause }
+        Self {
+            job,
+            cause: Span::current(),
+            apart: false,
+        }
     }
 }
 
@@ -61,11 +67,12 @@ impl Bus {
     /// shown by `a_fan_out_holds_few_of_its_jobs_in_memory_at_a_time`.
     ///
     /// *Guarantee*: after `Ok` each of them will be attempted, and after an error each that the
-    /// error does not name. Publishing the others again is safe.
+    /// error does not name. Publishing the others again is safe: what is stored twice all the same, because it had
+    /// shared a message, is recognised by its sender for [`REPEATED_WITHIN`](crate::events::REPEATED_WITHIN).
     ///
     /// # Errors
-    /// [`NotStored`] with the jobs whose ack did not come. After a first failure no further message
-    /// is begun, so that a server that is away costs one time-out and not one per job.
+    /// [`NotStored`] with the jobs whose ack did not come. After a first failure nothing further is
+    /// begun but what waits for its turn already, so that a server that is away costs one time-out and not one per job.
     pub async fn publish_jobs(&self, jobs: Vec<NewJob>) -> Result<(), NotStored> {
         let mut to_come = messages(jobs, self.most_job_bytes()).into_iter();
         let mut under_way = FuturesUnordered::new();
@@ -135,7 +142,7 @@ impl Bus {
     async fn publish_message(&self, jobs: &[&NewJob]) -> Result<Stored, PublishError> {
         let count = f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
         metric::Histogram::MessageParts.record(count, &[("stream", "jobs")]);
-        if let [NewJob { job, cause }] = jobs {
+        if let [NewJob { job, cause, .. }] = jobs {
             return self.publish_job(job).instrument(cause.clone()).await;
         }
         // Each is sent until the message is stored.

@@ -153,6 +153,9 @@ impl NatsServer {
     /// # Errors
     /// [`Error::NotStopped`] when it does not end in time; it is killed then.
     pub async fn stop(&mut self) -> Result<(), Error> {
+        if !self.options.under.is_empty() {
+            self.kill();
+        }
         let Some(mut child) = self.child.take() else {
             return Ok(());
         };

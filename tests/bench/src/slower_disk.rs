@@ -16,7 +16,7 @@ pub(crate) fn tracer(micros: u32) -> anyhow::Result<Vec<String>> {
     let words = words(micros);
     ensure!(
         words.is_empty() || can_trace(&words),
-        "a slower disk needs strace 5.3 or later, which may trace: apt-get install strace"
+        "a slower disk needs strace 5.6 or later, which may trace: apt-get install strace"
     );
     Ok(words)
 }

@@ -194,7 +194,7 @@ impl Page {
 
     fn give_up(&self) {
         if !self.given_up.swap(true, Ordering::Relaxed) {
-            metric::Counter::LimitReached.add(1, &[("limit", "idempotency_page_late")]);
+            metric::Counter::LimitReached.add(1, &[("limit", "idempotency_page_given_up")]);
         }
     }
 

@@ -2,11 +2,12 @@
 //!
 //! While one is on its way, further jobs of the same endpoint wait, and share the next one. So what comes alone is
 //! sent at once, and the slower a stream is, the fewer messages it gets: with sync `always` each costs an
-//! fsync when it is stored and, mostly, another one when it is acked. A message whose ack is late holds up
-//! nobody: after [`PATIENCE`] the next one follows it.
+//! fsync when it is stored and, mostly, another one when it is acked. A message that is full is sent at once, and
+//! one whose ack is late holds up nobody: after [`PATIENCE`] the next one follows it.
 //!
-//! Who waited is in a message that nobody makes again: if its jobs are published twice, their sender
-//! recognises them for [`REPEATED_WITHIN`](crate::events::REPEATED_WITHIN).
+//! Who waited is in a message that nobody makes again. So what is not known to be stored is published again
+//! [apart](NewJob::apart): there is one more copy of it at most, which its sender recognises for
+//! [`REPEATED_WITHIN`](crate::events::REPEATED_WITHIN).
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -25,6 +26,8 @@ use crate::{Bus, PublishError};
 
 /// How long an endpoint's next message waits for the ack of the one before it: some fsyncs of a busy disk.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// Jobs of so many bytes gain nothing from sharing a message, and would wait for it.
+const LARGE: usize = 16 * 1024;
 
 type Stored = Result<(), PublishError>;
 
@@ -52,9 +55,7 @@ enum Place {
 }
 
 impl Bus {
-    /// Publishes jobs of one endpoint, in one message. Those that stand in a line go by themselves, for their line is
-    /// part of the subject, and so do those of a replay, whose pages are known again after a crash by the ids of
-    /// their messages.
+    /// Publishes jobs of one endpoint in one message, maybe with those of other callers.
     ///
     /// # Errors
     /// The jobs, which may be stored or not, and why that is not known.
@@ -66,33 +67,58 @@ impl Bus {
         let all: Vec<&NewJob> = jobs.iter().collect();
         let stored = match all.as_slice() {
             [] => Ok(()),
-            [first, ..] if goes_by_itself(first) => self.publish_within_budget(&all).await,
+            _ if go_apart(&jobs) => self.publish_within_budget(&all).await,
             [first, ..] => match self.place(&first.job.meta.endpoint, &jobs) {
                 Place::First(turn) => publish(self, turn, &all).await,
-                Place::Behind(answer) => answer
-                    .await
-                    .unwrap_or_else(|gone| Err(PublishError::unavailable(gone))),
+                Place::Behind(answer) => self.hear(answer).await,
             },
         };
         drop(all);
-        stored.map_err(|cause| (Arc::unwrap_or_clone(jobs), cause))
+        stored.map_err(|cause| {
+            let mut jobs = Arc::unwrap_or_clone(jobs);
+            jobs.iter_mut().for_each(|new| new.apart = true);
+            (jobs, cause)
+        })
     }
 
     fn place(&self, endpoint: &EndpointId, jobs: &Arc<Vec<NewJob>>) -> Place {
-        match self.turns.lock().entry(endpoint.clone()) {
+        let (stored, answer) = oneshot::channel();
+        let most = self.most_job_bytes();
+        let full = match self.turns.lock().entry(endpoint.clone()) {
             Entry::Vacant(free) => {
                 free.insert(VecDeque::new());
-                Place::First(Turn {
+                return Place::First(Turn {
                     bus: self.clone(),
                     endpoint: endpoint.clone(),
-                })
+                });
             }
             Entry::Occupied(mut others) => {
-                let (stored, answer) = oneshot::channel();
+                let queue = others.get_mut();
                 let jobs = Arc::clone(jobs);
-                others.get_mut().push_back(Waiting { jobs, stored });
-                Place::Behind(answer)
+                queue.push_back(Waiting { jobs, stored });
+                is_full(queue, most).then(|| next_of(queue, most))
             }
+        };
+        if let Some(message) = full {
+            self.send_beside(None, message);
+        }
+        Place::Behind(answer)
+    }
+
+    /// What became of jobs that wait: they leave after [`PATIENCE`] at the latest.
+    async fn hear(&self, answer: oneshot::Receiver<Stored>) -> Stored {
+        match timeout(PATIENCE + self.publish_timeout(), answer).await {
+            Ok(Ok(stored)) => stored,
+            Ok(Err(gone)) => Err(PublishError::unavailable(gone)),
+            Err(elapsed) => Err(PublishError::unavailable(elapsed)),
+        }
+    }
+
+    /// Sends a message of jobs that waited. No shutdown has to wait for it: whoever waits, waits for its answer, and
+    /// at the end of everything nobody does.
+    fn send_beside(&self, turn: Option<Turn>, message: Vec<Waiting>) {
+        if let (Ok(runtime), false) = (Handle::try_current(), message.is_empty()) {
+            runtime.spawn(send(self.clone(), turn, message));
         }
     }
 }
@@ -117,10 +143,6 @@ impl Turns {
     }
 }
 
-fn goes_by_itself(new: &NewJob) -> bool {
-    new.job.meta.line.is_some() || new.job.meta.bulk
-}
-
 impl Drop for Turn {
     fn drop(&mut self) {
         let next = (self.bus.turns).next(&self.endpoint, self.bus.most_job_bytes());
@@ -131,11 +153,16 @@ impl Drop for Turn {
             bus: self.bus.clone(),
             endpoint: self.endpoint.clone(),
         };
-        // No shutdown has to wait for it: whoever waits, waits for its answer. At the end of everything nobody does.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(send(turn, next));
-        }
+        self.bus.send_beside(Some(turn), next);
     }
+}
+
+/// Whether jobs share no message with those of other callers. A line is part of the subject.
+fn go_apart(jobs: &[NewJob]) -> bool {
+    jobs.iter().map(size).sum::<usize>() > LARGE
+        || jobs
+            .iter()
+            .any(|new| new.apart || new.job.meta.line.is_some())
 }
 
 /// Returns once the message is stored, or nothing is known of it.
@@ -150,15 +177,23 @@ async fn publish(bus: &Bus, turn: Turn, jobs: &[&NewJob]) -> Stored {
     }
 }
 
-async fn send(turn: Turn, waiting: Vec<Waiting>) {
-    let bus = turn.bus.clone();
+async fn send(bus: Bus, turn: Option<Turn>, waiting: Vec<Waiting>) {
     let jobs: Vec<&NewJob> = waiting.iter().flat_map(|one| one.jobs.iter()).collect();
-    let stored = publish(&bus, turn, &jobs).await;
+    let stored = match turn {
+        Some(turn) => publish(&bus, turn, &jobs).await,
+        None => bus.publish_within_budget(&jobs).await,
+    };
     for Waiting { jobs, stored: to } in waiting {
         // Whoever gets them back is to have them alone.
         drop(jobs);
         to.send(stored.clone()).ok();
     }
+}
+
+/// Whether another caller's jobs might not fit any more. Pure.
+fn is_full(queue: &VecDeque<Waiting>, most_bytes: usize) -> bool {
+    let jobs = || queue.iter().flat_map(|waiting| waiting.jobs.iter());
+    jobs().count() >= JOBS_TOGETHER || jobs().map(size).sum::<usize>() + LARGE > most_bytes
 }
 
 /// Takes what fits a message, at least one if there is any; what nobody waits for any more is left out. Pure.
@@ -180,7 +215,7 @@ fn next_of(queue: &mut VecDeque<Waiting>, most_bytes: usize) -> Vec<Waiting> {
 
 #[cfg(test)]
 mod tests {
-    use posthorn_event_schema::{DeliveryJob, JobMeta};
+    use posthorn_event_schema::{DeliveryJob, JobMeta, OrderingKey};
 
     use super::*;
 
@@ -224,6 +259,32 @@ mod tests {
         let two = 2 * size(&new_job(0));
         assert_eq!(taken(&mut waiting, two), [1, 1]);
         assert_eq!(taken(&mut waiting, 1), [1]);
+    }
+
+    #[test]
+    fn a_queue_is_full_when_the_next_caller_might_not_fit() {
+        let most = 64 * 1024;
+        assert!(!is_full(&queue(&[10, JOBS_TOGETHER - 11]).0, most));
+        assert!(is_full(&queue(&[10, JOBS_TOGETHER - 10]).0, most));
+        let (two, bytes) = (queue(&[1, 1]).0, 2 * size(&new_job(0)));
+        assert!(!is_full(&two, bytes + LARGE));
+        assert!(is_full(&two, bytes + LARGE - 1));
+    }
+
+    #[test]
+    fn what_is_large_or_ordered_or_repeated_goes_apart() {
+        assert!(!go_apart(&[new_job(0), new_job(1)]));
+        let mut large = new_job(0);
+        large.job.body = vec![b'x'; LARGE].into();
+        let mut in_line = new_job(0);
+        in_line.job.meta.line = Some(OrderingKey::parse("key").unwrap().line());
+        let apart = NewJob {
+            apart: true,
+            ..new_job(0)
+        };
+        for alone in [large, in_line, apart] {
+            assert!(go_apart(&[new_job(1), alone]));
+        }
     }
 
     #[test]

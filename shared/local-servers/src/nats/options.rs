@@ -32,8 +32,8 @@ pub struct NatsOptions {
     pub max_payload_bytes: u64,
     /// Further lines for the configuration file, as they are.
     pub extra_config: String,
-    /// A program with its arguments that runs the server, such as a tracer; empty: none. It must end the server
-    /// when it is killed.
+    /// A program with its arguments that runs the server, such as a tracer; empty: none. Such a program keeps
+    /// signals for itself, so the server is not stopped in order, but killed with it.
     pub under: Vec<String>,
     /// Removes the folder if our process is killed before it could; for temporary folders.
     pub remove_if_killed: bool,

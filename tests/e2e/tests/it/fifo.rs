@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use posthorn_e2e::stack::database;
 use posthorn_e2e::{Client, Fleet, Producer, Role, Settings, Stack, report};
+use posthorn_event_schema::{ApplicationId, Event, subject};
 use posthorn_harness::{Behaviour, Receiver, TestNats, eventually};
+use posthorn_ingest::config::DEFAULT_ORGANIZATION;
 use serde_json::{Value, json};
 
 use crate::{SOON, WHOLE_MACHINE};
@@ -92,6 +95,48 @@ async fn each_waits_until_the_one_before_it_has_ended() {
     let off = Client::send(off.json(&json!({"fifo": false}))).await;
     assert_eq!(off.body["fifo"], json!(false), "{off:?}");
     stack.stop().await;
+}
+
+/// Two fan-outs have many messages in hand at a time, and jobs of one endpoint wait for each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_kept_when_events_come_at_once() {
+    const EVENTS: u64 = 600;
+    let _machine = WHOLE_MACHINE.lock().await;
+    let (nats, database, receiver) = tokio::join!(TestNats::start(), database(), Receiver::start());
+    let settings = Settings::new(&nats.url(), database.url());
+    let fleet = Fleet::start(settings).await;
+    let _second_fanout = fleet.another(Role::Fanout);
+    let (app, _endpoint) = in_order(&fleet.client(), &receiver).await;
+    let application = ApplicationId::parse(&app).unwrap();
+    let jetstream = Producer::connect(&nats.url()).await.jetstream().clone();
+    // Each a message of EVENTS by itself, whose order there is theirs.
+    let mut acks = Vec::new();
+    for number in 0..EVENTS {
+        let payload = event(&app, number).encode();
+        let ack = jetstream.publish(subject::event(&application), payload);
+        acks.push(ack.await.unwrap().into_future());
+    }
+    try_join_all(acks).await.unwrap();
+    let numbers = all_of(&receiver, EVENTS).await;
+    assert_eq!(assert_order(&numbers, EVENTS), 0);
+    assert_eq!(receiver.most_at_once("/hook"), 1);
+    fleet.stop().await;
+}
+
+fn event(app: &str, number: u64) -> Event {
+    let meta = json!({
+        "v": 1,
+        "id": format!("event_{number}"),
+        "organization": DEFAULT_ORGANIZATION,
+        "application": app,
+        "type": "a",
+        "accepted_at": posthorn_e2e::settings::now().as_unix_micros(),
+        "retention_hours": 1,
+    });
+    Event {
+        meta: serde_json::from_value(meta).unwrap(),
+        body: format!(r#"{{"data":{{"n":{number}}}}}"#).into(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
