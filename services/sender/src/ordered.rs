@@ -8,7 +8,7 @@
 //! them. The lane is a FIFO on disk, and its owner attempts its head alone ([`crate::lanes`]).
 //!
 //! *Guarantee*: after any crash deliveries go on in order; at most the one in flight is repeated.
-//! Shown by `an_order_is_kept_over_failures_and_crashes`.
+//! Shown by `an_order_is_kept_over_failures_and_crashes` and `an_order_is_kept_when_events_come_at_once`.
 
 mod mover;
 mod plan;

@@ -22,9 +22,9 @@
 //! # Guarantee
 //! Every publish returns `Ok` only after the server's publish ack: the message is then in the stream's
 //! store (and on disk, where the server runs with `sync_interval: always`). Dying right after loses
-//! nothing. What is alone in its message, and jobs however they travel, have a deterministic
-//! `Nats-Msg-Id`, so that repeating the publish stores nothing new within the stream's duplicate window;
-//! events and outcomes that share a message are recognised by those who read them.
+//! nothing. What is alone in its message, and jobs that share one with none of another caller's, have a
+//! deterministic `Nats-Msg-Id`, so that repeating the publish stores nothing new within the stream's duplicate
+//! window; everything else that shares a message is recognised by those who read it.
 
 pub mod backlog;
 pub mod batches;

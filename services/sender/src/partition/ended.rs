@@ -4,7 +4,8 @@
 //! that came before a restarted nats-server knew its consumer again, is lost, and the job is handed out
 //! once more; shown by `a_job_whose_ack_was_lost_is_not_attempted_again`. And an event that shared its
 //! message with others may be stored twice, if ingest died before it acked INBOX or marked a key, or if NATS was
-//! away while it published: JetStream does not recognise these, and their jobs come twice.
+//! away while it published: JetStream does not recognise these, and their jobs come twice. So do jobs that had shared
+//! a message with those of other events, if fanout died before it acked theirs, or heard nothing of their message.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
