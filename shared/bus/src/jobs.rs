@@ -96,6 +96,8 @@ impl Bus {
             return Ok(());
         };
         failed.extend(to_come.flatten());
+        // As they were given, so that they make the same messages.
+        failed.sort_by_key(|new| new.job.meta.order_within);
         Err(NotStored {
             jobs: failed,
             cause,
@@ -179,4 +181,16 @@ fn send_span(cause: &Span, job: &DeliveryJob) -> Span {
         posthorn.delivery.id = %job.meta.delivery,
         posthorn.endpoint.id = %job.meta.endpoint,
     )
+}
+
+#[cfg(test)]
+fn new_job(number: usize) -> NewJob {
+    let meta = format!(
+        r#"{{"v":1,"delivery":"event_{number}.ep_1","event":"event_{number}","organization":"org_1",
+            "application":"app_1","endpoint":"ep_1","type":"a","accepted_at":1,"deadline":2,"attempt":1,
+            "trigger":"scheduled","not_before":0}}"#
+    );
+    let meta: posthorn_event_schema::JobMeta = serde_json::from_str(&meta).unwrap();
+    let body = "{}".into();
+    DeliveryJob { meta, body }.into()
 }

@@ -52,7 +52,10 @@ pub(super) fn messages(jobs: Vec<NewJob>, most_bytes: usize) -> Vec<Vec<NewJob>>
         match draft.filter(|draft| !alone && draft.has_room(&new, most_bytes)) {
             Some(draft) => draft.add(new),
             None => {
-                if !alone {
+                if alone {
+                    // What comes after it must not travel with what was before it.
+                    open.remove(endpoint);
+                } else {
                     open.insert(endpoint.clone(), drafts.len());
                 }
                 drafts.push(Draft::of(new, rank));
@@ -79,5 +82,31 @@ impl Draft {
     fn add(&mut self, new: NewJob) {
         self.bytes += size(&new);
         self.jobs.push(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use posthorn_event_schema::OrderingKey;
+
+    use super::super::new_job;
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_line_parts_those_before_it_from_those_after_it() {
+        let mut jobs: Vec<NewJob> = (0..5).map(new_job).collect();
+        jobs[2].job.meta.line = Some(OrderingKey::parse("key").unwrap().line());
+        let messages = messages(jobs, usize::MAX);
+        let events = |jobs: &Vec<NewJob>| -> Vec<String> {
+            let events = jobs.iter().map(|new| new.job.meta.event.to_string());
+            events.collect()
+        };
+        let events: Vec<_> = messages.iter().map(events).collect();
+        let expected = [
+            vec!["event_0", "event_1"],
+            vec!["event_2"],
+            vec!["event_3", "event_4"],
+        ];
+        assert_eq!(events, expected);
     }
 }

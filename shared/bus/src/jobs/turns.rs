@@ -105,7 +105,7 @@ impl Bus {
         Place::Behind(answer)
     }
 
-    /// What became of jobs that wait: they leave after [`PATIENCE`] at the latest.
+    /// What became of jobs that wait: they leave after [`PATIENCE`] at the latest, if there is room for their bytes.
     async fn hear(&self, answer: oneshot::Receiver<Stored>) -> Stored {
         match timeout(PATIENCE + self.publish_timeout(), answer).await {
             Ok(Ok(stored)) => stored,
@@ -215,20 +215,10 @@ fn next_of(queue: &mut VecDeque<Waiting>, most_bytes: usize) -> Vec<Waiting> {
 
 #[cfg(test)]
 mod tests {
-    use posthorn_event_schema::{DeliveryJob, JobMeta, OrderingKey};
+    use posthorn_event_schema::OrderingKey;
 
+    use super::super::new_job;
     use super::*;
-
-    fn new_job(number: usize) -> NewJob {
-        let meta = format!(
-            r#"{{"v":1,"delivery":"event_{number}.ep_1","event":"event_{number}","organization":"org_1",
-                "application":"app_1","endpoint":"ep_1","type":"a","accepted_at":1,"deadline":2,"attempt":1,
-                "trigger":"scheduled","not_before":0}}"#
-        );
-        let meta: JobMeta = serde_json::from_str(&meta).unwrap();
-        let body = "{}".into();
-        DeliveryJob { meta, body }.into()
-    }
 
     /// Callers that brought so many jobs each, and their answers.
     fn queue(counts: &[usize]) -> (VecDeque<Waiting>, Vec<oneshot::Receiver<Stored>>) {

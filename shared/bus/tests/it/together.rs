@@ -228,9 +228,9 @@ async fn of_jobs_that_shared_a_message_which_was_not_stored_each_caller_gets_its
         assert!(failed.cause.is_transient(), "{}", failed.cause);
         own.push(job);
     }
-    // The second message did not wait until the first one was given up.
+    // Nobody waits for the end of the message before theirs.
     assert!(
-        begun.elapsed() < config.publish_timeout * 5 / 2,
+        begun.elapsed() < config.publish_timeout * 2,
         "{:?}",
         begun.elapsed()
     );
