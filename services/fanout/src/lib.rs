@@ -11,7 +11,8 @@
 //! the verdict in OUTCOMES; until then it stays in hand, and only what failed is repeated. Doing it twice
 //! changes nothing: message ids are derived from the events, which JetStream recognises within the stream's
 //! duplicate window, and jobs that shared a message with those of other events are recognised by their sender,
-//! for [`REPEATED_WITHIN`](posthorn_bus::events::REPEATED_WITHIN); shown by `while_no_verdict_can_be_stored_no_job_is_published_again` and
+//! for [`REPEATED_WITHIN`](posthorn_bus::events::REPEATED_WITHIN); shown by
+//! `while_no_verdict_can_be_stored_no_job_is_published_again` and
 //! `killing_each_service_under_load_loses_nothing`, which counts duplicates.
 //!
 //! Its configuration is the watched snapshot; PostgreSQL is not needed.

@@ -96,7 +96,7 @@ impl Bus {
             return Ok(());
         };
         failed.extend(to_come.flatten());
-        // As they were given, so that they make the same messages.
+        // In the order of their events, as they were given, so that they make the same messages.
         failed.sort_by_key(|new| new.job.meta.order_within);
         Err(NotStored {
             jobs: failed,
@@ -183,6 +183,7 @@ fn send_span(cause: &Span, job: &DeliveryJob) -> Span {
     )
 }
 
+/// The delivery of an event of its own, all to one endpoint.
 #[cfg(test)]
 fn new_job(number: usize) -> NewJob {
     let meta = format!(

@@ -106,7 +106,8 @@ async fn list(shared: &Shared, line: &Line, since: Timestamp) -> Result<Vec<Plac
         while let Some(stored) = shared.bus.next_job(partition, &subject, from).await? {
             from = stored.sequence + 1;
             // The first stands for all: jobs of a line share no message with those of another message of EVENTS
-            // (`NewJob::apart`), once fan-out has heard that the endpoint wants an order. What cannot be read at all is set aside by whoever it is handed to.
+            // (`NewJob::apart`), once fan-out has heard that the endpoint wants an order. What cannot be read
+            // at all is set aside by whoever it is handed to.
             if let Some((_, job)) = Jobs::of(&stored).readable.first() {
                 let JobMeta {
                     order,

@@ -6,7 +6,8 @@
 //! one whose ack is late holds up nobody: after [`PATIENCE`] the next one follows it.
 //!
 //! Who waited is in a message that nobody makes again. So what is not known to be stored is published again
-//! [apart](NewJob::apart): there is one more copy of it at most, which its sender recognises for
+//! [apart](NewJob::apart): however often it is, there is one more copy of it at most. Another one comes with each
+//! death of the process before it acked the event. Their sender recognises them for
 //! [`REPEATED_WITHIN`](crate::events::REPEATED_WITHIN).
 
 use std::collections::hash_map::Entry;
